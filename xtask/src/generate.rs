@@ -24,13 +24,21 @@ pub fn load(path: &Path) -> Result<Value, String> {
 /// Names the place in the document that is not supported.
 pub fn outputs(document: &Value) -> Result<Vec<Output>, String> {
     let model = model::read(document)?;
-    emit::all(document, &model)
+    emit::all(document, &model).map_err(|unsupported| unsupported.problems.join("\n"))
 }
 
 /// Writes the generated files that have changed, and prints their paths.
+///
+/// # Errors
+/// Names what the emitters do not support. The files of the other emitters are written nevertheless.
 pub fn generate(root: &Path) -> Result<(), String> {
     let mut written = 0;
-    for output in outputs(&load(&root.join(emit::DOCUMENT))?)? {
+    let document = load(&root.join(emit::DOCUMENT))?;
+    let (outputs, problems) = match emit::all(&document, &model::read(&document)?) {
+        Ok(outputs) => (outputs, Vec::new()),
+        Err(unsupported) => (unsupported.outputs, unsupported.problems),
+    };
+    for output in outputs {
         let path = root.join(&output.path);
         // A missing file counts as empty.
         let current = fs::read_to_string(&path).unwrap_or_default();
@@ -44,6 +52,9 @@ pub fn generate(root: &Path) -> Result<(), String> {
             .map_err(|error| format!("{}: {error}", output.path))?;
         println!("wrote {}", output.path);
         written += 1;
+    }
+    if !problems.is_empty() {
+        return Err(problems.join("\n"));
     }
     if written == 0 {
         println!("all generated files are up to date");

@@ -36,7 +36,7 @@ pub async fn print_all<const N: usize, T: Serialize + Send + 'static>(
     while let Some(page) = pages.next().await {
         let page = page?;
         shown += page.results.len();
-        total = page.count;
+        total = page.count.unwrap_or_default();
         if output.json {
             for item in &page.results {
                 output.print(item, |_| String::new())?;

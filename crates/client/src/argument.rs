@@ -3,8 +3,9 @@
 use std::str::FromStr;
 
 use memchr::memmem;
-use mistral_datasets_types::RawJson;
+use mistral_datasets_types::{Filter, FilterPayload, RawJson};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
@@ -30,6 +31,8 @@ pub mod sealed {
     impl<T> Option<T> for T {}
     impl<T> Option<T> for std::option::Option<T> {}
     impl Option<String> for &str {}
+    impl Option<mistral_datasets_types::RawJson> for serde_json::Value {}
+    impl Option<mistral_datasets_types::FilterPayload> for mistral_datasets_types::Filter {}
 }
 
 /// A value that can be used as an id: a string or a [`Uuid`].
@@ -116,6 +119,42 @@ impl IntoOption<String> for &str {
     fn into_option(self) -> Option<String> {
         Some(self.to_owned())
     }
+}
+
+impl IntoOption<FilterPayload> for Filter {
+    fn into_option(self) -> Option<FilterPayload> {
+        Some(self.into())
+    }
+}
+
+impl IntoOption<RawJson> for serde_json::Value {
+    fn into_option(self) -> Option<RawJson> {
+        Some(self.into())
+    }
+}
+
+/// Converts a JSON argument of a binding to a typed one. Unknown fields are kept.
+///
+/// # Errors
+/// [`Validation`](ErrorKind::Validation) with the argument and what is expected.
+#[doc(hidden)]
+pub fn parse_argument<T: DeserializeOwned>(
+    operation: &'static str,
+    argument: &str,
+    json: &RawJson,
+) -> Result<T, Error> {
+    json.parse().map_err(|error| {
+        // serde's message may quote the value, which may be part of a conversation or a prompt.
+        let message = error.to_string();
+        let problem =
+            match (message.strip_prefix("missing field "), message.rsplit_once(", expected ")) {
+                (Some(rest), _) => format!("missing {rest}"),
+                (None, Some((_, expected))) => format!("expected {expected}"),
+                (None, None) => "invalid value".to_owned(),
+            };
+        let problem = problem.split(" at line").next().unwrap_or_default().to_owned();
+        Error::invalid(operation, format!("{argument}: {problem}"))
+    })
 }
 
 /// A serialized JSON argument, or the problem, which continues the argument's name. It is returned when the call is awaited.

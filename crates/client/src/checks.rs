@@ -1,6 +1,6 @@
 //! Validates arguments against the limits in the OpenAPI document before anything is sent.
 
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeBounds, RangeInclusive};
 
 use mistral_datasets_types::RawJson;
 use serde_json::Map;
@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::argument::Json;
 use crate::error::Error;
+use crate::expression;
 
 /// Validates the arguments of one call.
 #[derive(Clone, Copy, Debug)]
@@ -86,12 +87,91 @@ impl Checks {
         self.reject(argument, &format!("expected {expected}, found {value}"))
     }
 
+    /// Checks that JSON can represent a floating-point number, and its range.
+    pub(crate) fn float(
+        self,
+        argument: &str,
+        value: f64,
+        range: (Bound<f64>, Bound<f64>),
+    ) -> Result<(), Error> {
+        if !value.is_finite() {
+            return self.reject(argument, &format!("expected a finite number, found {value}"));
+        }
+        if range.contains(&value) {
+            return Ok(());
+        }
+        let low = match range.0 {
+            Bound::Included(low) => Some(format!("at least {low}")),
+            Bound::Excluded(low) => Some(format!("more than {low}")),
+            Bound::Unbounded => None,
+        };
+        let high = match range.1 {
+            Bound::Included(high) => Some(format!("at most {high}")),
+            Bound::Excluded(high) => Some(format!("less than {high}")),
+            Bound::Unbounded => None,
+        };
+        let expected: Vec<String> = low.into_iter().chain(high).collect();
+        self.reject(argument, &format!("expected {}, found {value}", expected.join(" and ")))
+    }
+
+    /// Rejects a value that this version does not know.
+    pub(crate) fn unknown(self, argument: &str, expected: &str) -> Result<(), Error> {
+        self.reject(argument, &format!("expected {expected}"))
+    }
+
+    /// Checks that the texts in a search expression have closing quotes.
+    pub(crate) fn expression(self, argument: &str, value: &str) -> Result<(), Error> {
+        match expression::unclosed_quote(value) {
+            None => Ok(()),
+            Some(position) => self.reject(
+                argument,
+                &format!(
+                    "the quote at character {position} has no closing quote; write a quote inside a text as `\\'`"
+                ),
+            ),
+        }
+    }
+
+    /// Checks that a value inside an argument is JSON.
+    pub(crate) fn valid_json(self, argument: &str, value: &RawJson) -> Result<(), Error> {
+        match value.parse::<serde::de::IgnoredAny>() {
+            Ok(_) => Ok(()),
+            Err(_) => self.reject(argument, "expected a value that JSON can represent"),
+        }
+    }
+
+    /// Requires JSON.
+    pub(crate) fn json(self, argument: &str, value: Json) -> Result<RawJson, Error> {
+        value
+            .0
+            .or_else(|problem| Err(Error::invalid(self.operation, format!("{argument}{problem}"))))
+    }
+
+    /// Requires a JSON array of objects.
+    pub(crate) fn objects(self, argument: &str, value: Json) -> Result<Vec<RawJson>, Error> {
+        let json = self.json(argument, value)?;
+        let values =
+            json.parse().or_else(|_| self.reject(argument, "expected an array of objects"))?;
+        self.all_objects(argument, values)
+    }
+
+    /// Requires that all values are JSON objects.
+    pub(crate) fn all_objects(
+        self,
+        argument: &str,
+        values: Vec<RawJson>,
+    ) -> Result<Vec<RawJson>, Error> {
+        match values.iter().position(|value| !value.is_object()) {
+            None => Ok(values),
+            Some(index) => self.reject(&format!("{argument}[{index}]"), "expected an object"),
+        }
+    }
+
     /// Requires a JSON object.
     pub(crate) fn object(self, argument: &str, value: Json) -> Result<RawJson, Error> {
-        match value.0 {
-            Ok(json) if json.is_object() => Ok(json),
-            Ok(_) => self.reject(argument, "expected an object"),
-            Err(problem) => Err(Error::invalid(self.operation, format!("{argument}{problem}"))),
+        match self.json(argument, value)? {
+            json if json.is_object() => Ok(json),
+            _ => self.reject(argument, "expected an object"),
         }
     }
 

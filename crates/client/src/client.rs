@@ -256,9 +256,18 @@ impl Client {
 
     /// Starts a call of a generated operation.
     pub(crate) fn start_call(&self, operation: &'static str) -> Result<Call<'_>, Error> {
+        self.start(operation, false)
+    }
+
+    /// Starts a call of a generated operation that only reads, although it is a POST.
+    pub(crate) fn start_read(&self, operation: &'static str) -> Result<Call<'_>, Error> {
+        self.start(operation, true)
+    }
+
+    fn start(&self, operation: &'static str, only_reads: bool) -> Result<Call<'_>, Error> {
         let transport = self.transport()?;
         let context = CallContext::default();
-        let sender = CallSender::new(transport.clone(), context.clone());
+        let sender = CallSender::new(transport.clone(), context.clone(), only_reads);
         let core = core::Client::new_with_client(
             &self.inner.server_url,
             transport.http().clone(),

@@ -1,9 +1,10 @@
 //! The hand-written methods of the `datasets` handle, each of which may send many requests.
 
 use futures::stream::{self, Stream, StreamExt};
+use mistral_datasets_types::SpanDatasetMappingContract;
 
 use crate::argument::IntoId;
-use crate::bulk::{CreateRecords, ImportJsonl, IntoRecord, Jsonl};
+use crate::bulk::{CreateRecords, ImportJsonl, ImportSpans, IntoRecord, IntoSpanReference, Jsonl};
 use crate::calls::Datasets;
 use crate::export::Export;
 use crate::task::TaskHandle;
@@ -134,6 +135,51 @@ impl Datasets {
     /// Every error has a [`report`](crate::Error::report), from which a later call can resume.
     pub fn import_jsonl(&self, dataset_id: impl IntoId, jsonl: Jsonl) -> ImportJsonl {
         ImportJsonl::new(self.client.clone(), dataset_id.into_id(), jsonl)
+    }
+
+    /// Imports any number of spans into a dataset, one record per span, and waits for the imports.
+    ///
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-spans` for every 10,000 spans, one after another. Only
+    /// servers of the third generation of the API have this operation.
+    ///
+    /// The spans are those that a search returns, or references to them. `mapping` says how a payload is built from the attributes
+    /// of a span. A span that does not exist, or that may not be read, is skipped and counted in the report. The stream is polled
+    /// while a part is read, so at most 10,000 references are in memory.
+    ///
+    /// ```no_run
+    /// # async fn example(client: mistral_datasets::Client) -> Result<(), mistral_datasets::Error> {
+    /// use mistral_datasets::types::{
+    ///     SpanDatasetMapping, SpanDatasetMappingContract, SpanDatasetSourceNamespace,
+    ///     SpanDatasetSourceReference,
+    /// };
+    ///
+    /// let messages = SpanDatasetSourceReference::new(
+    ///     SpanDatasetSourceNamespace::SpanAttributes,
+    ///     "gen_ai.input.messages",
+    /// );
+    /// let mapping = SpanDatasetMappingContract::new([SpanDatasetMapping::new("messages", messages)]);
+    /// let search = client.spans().search_spans().search_expression("operation_name = 'chat'");
+    /// let spans = search.pager().limit(25_000).items();
+    /// let report = client.datasets().import_spans("refund-requests", spans, mapping).await?;
+    /// println!("{} records, {} spans skipped", report.records(), report.skipped());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// - [`Validation`](crate::ErrorKind::Validation) if the stream yields nothing.
+    /// - [`TaskFailed`](crate::ErrorKind::TaskFailed) if the server fails an import.
+    /// - An error of the stream, and the errors that any call can return.
+    ///
+    /// Every error has a [`report`](crate::Error::report), from which a later call can resume.
+    pub fn import_spans<S: IntoSpanReference + 'static>(
+        &self,
+        dataset_id: impl IntoId,
+        spans: impl Stream<Item = S> + Send + 'static,
+        mapping: impl Into<SpanDatasetMappingContract>,
+    ) -> ImportSpans {
+        let spans = spans.map(IntoSpanReference::into_span_reference).boxed();
+        ImportSpans::new(self.client.clone(), dataset_id.into_id(), spans, mapping.into())
     }
 
     /// Exports a whole dataset as JSONL, one record per line: to a file, into a writer, or as a stream of lines or records.

@@ -59,15 +59,15 @@
 
 // The modules form layers. A module uses only modules of its own layer and of the layers before it:
 //
-// 1. Values: strategy, error (with the reports of bulk calls), non_finite, argument, checks, compression, path,
-//    progress
+// 1. Values: strategy, error (with the reports of bulk calls), expression, non_finite, argument, checks, compression,
+//    path, progress
 // 2. config: options, retry policy, builder
 // 3. transport: connections, TLS, retries, one request and its response
 // 4. client: runs one call with its deadline and cancellation
-// 5. pager, task: paging through a listing, waiting for a task
+// 5. pager, polling, task: paging through a listing, waiting for a task
 // 6. calls (generated): resource handles and one call type per operation
 // 7. files, bulk, export: uploads, downloads and calls that send many requests
-// 8. datasets: the hand-written methods of the `datasets` handle
+// 8. datasets, campaigns: the hand-written methods of these handles
 // 9. local, testing: clients with a server in the process
 
 // Values
@@ -75,6 +75,7 @@ mod argument;
 mod checks;
 mod compression;
 mod error;
+pub mod expression;
 mod non_finite;
 mod path;
 mod progress;
@@ -86,6 +87,7 @@ mod transport;
 mod client;
 
 mod pager;
+mod polling;
 mod task;
 
 #[path = "generated/mod.rs"]
@@ -95,6 +97,7 @@ mod bulk;
 mod export;
 mod files;
 
+mod campaigns;
 mod datasets;
 
 #[cfg(feature = "local")]
@@ -103,15 +106,20 @@ mod local;
 pub mod testing;
 
 #[doc(hidden)]
+pub use argument::parse_argument;
+#[doc(hidden)]
 pub use argument::sealed::Id as SealedId;
 pub use argument::{IntoId, IntoOption};
-pub use bulk::{CreateRecords, ImportJsonl, IntoRecord, Jsonl, NewRecord};
+pub use bulk::{
+    CreateRecords, ImportJsonl, ImportSpans, IntoRecord, IntoSpanReference, Jsonl, NewRecord,
+};
+pub use campaigns::WaitForCampaign;
 pub use client::Client;
 pub use compression::Compression;
 pub use config::{ClientBuilder, Options, RetryPolicy};
 pub use error::{
-    CreateReport, Error, ErrorKind, ImportReport, ImportedFile, InvalidLine, Outcome, Report,
-    UnknownFile,
+    CreateReport, Error, ErrorKind, ImportReport, ImportedFile, ImportedSpans, InvalidLine,
+    Outcome, Report, SpanImportReport, UnknownFile,
 };
 pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
 #[doc(hidden)]
@@ -119,8 +127,8 @@ pub use files::AtomicFile;
 pub use files::{Download, Upload, UploadFile};
 #[cfg(feature = "local")]
 pub use local::LocalData;
-pub use mistral_datasets_types::{self as types, Extra, RawJson};
-pub use pager::{Items, Page, Pager, Pages};
+pub use mistral_datasets_types::{self as types, Extra, RawJson, filter};
+pub use pager::{FeedPager, Items, Page, Pager, Pages};
 #[doc(hidden)]
 pub use path::looks_like_jsonl;
 pub use progress::Progress;

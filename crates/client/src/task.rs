@@ -5,21 +5,13 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use mistral_datasets_types::ImportTask;
+use mistral_datasets_types::{ImportTask, TaskStatus};
 
 use crate::checks::Checks;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
+use crate::polling::{self, Polled, Polling};
 use crate::transport::SingleRequest;
-
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30 * 60);
-
-/// The delay before the first poll, which grows by half after each poll, and the maximum delay.
-const FIRST_INTERVAL: Duration = Duration::from_millis(100);
-const MAX_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The minimum time for the last poll, which starts when the timeout expires.
-const LAST_POLL: Duration = Duration::from_secs(1);
 
 /// A handle to an import task on the server. Created by [`Datasets::task`](crate::calls::Datasets::task) or by the `handle`
 /// method of an import call.
@@ -99,13 +91,8 @@ impl SingleRequest for RefreshTask {}
 #[must_use = "waiting starts when it is awaited"]
 pub struct Wait {
     target: Target,
-    timeout: Duration,
-    first_interval: Duration,
-    max_interval: Duration,
-    on_progress: Option<OnProgress>,
+    polling: Polling<ImportTask>,
 }
-
-type OnProgress = Box<dyn FnMut(&ImportTask) + Send>;
 
 /// What to wait for: a task, or the task that a call will start.
 enum Target {
@@ -115,13 +102,7 @@ enum Target {
 
 impl Wait {
     fn new(target: Target) -> Self {
-        Self {
-            target,
-            timeout: DEFAULT_TIMEOUT,
-            first_interval: FIRST_INTERVAL,
-            max_interval: MAX_INTERVAL,
-            on_progress: None,
-        }
+        Self { target, polling: Polling::default() }
     }
 
     /// Waits for the task that a call starts.
@@ -134,26 +115,25 @@ impl Wait {
 
     /// Sets the maximum time to wait. Default: 30 minutes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.polling.timeout = timeout;
         self
     }
 
     /// Sets the delay before the first poll, and the maximum to which it grows. Default: 0.1 s and 5 s.
     pub fn poll_interval(mut self, first: Duration, longest: Duration) -> Self {
-        self.first_interval = first;
-        self.max_interval = longest.max(first);
+        self.polling.set_intervals(first, longest);
         self
     }
 
     /// Sets a callback that receives the task after every poll.
     pub fn on_progress(mut self, on_progress: impl FnMut(&ImportTask) + Send + 'static) -> Self {
-        self.on_progress = Some(Box::new(on_progress));
+        self.polling.on_progress = Some(Box::new(on_progress));
         self
     }
 
-    async fn run(mut self) -> Result<ImportTask, Error> {
+    async fn run(self) -> Result<ImportTask, Error> {
         let started = Instant::now();
-        let (handle, mut task) = match self.target {
+        let (handle, task) = match self.target {
             Target::Task(handle) => {
                 let task = handle.refresh().await?;
                 (handle, task)
@@ -164,55 +144,35 @@ impl Wait {
                 (TaskHandle::new(client, dataset_id, id), task)
             }
         };
-        let mut interval = self.first_interval;
-        loop {
-            if let Some(on_progress) = &mut self.on_progress {
-                on_progress(&task);
-            }
-            if task.status.is_success() {
-                return Ok(task);
-            }
-            if task.status.is_failure() {
-                return Err(failed(task));
-            }
-            let remaining = self.timeout.saturating_sub(started.elapsed());
-            if remaining.is_zero() {
-                return Err(still_running(task, self.timeout));
-            }
-            tokio::select! {
-                () = tokio::time::sleep(interval.min(remaining)) => {}
-                () = handle.client.cancelled() => {
-                    let error = handle.client.cancelled_error();
-                    return Err(error.with_operation("wait").with_task(task));
-                }
-            }
-            interval = interval.saturating_add(interval / 2).min(self.max_interval);
-            let remaining = self.timeout.saturating_sub(started.elapsed()).max(LAST_POLL);
-            match tokio::time::timeout(remaining, handle.refresh().into_future()).await {
-                Ok(refreshed) => task = refreshed?,
-                Err(_) => return Err(still_running(task, self.timeout)),
-            }
+        let refresh = || handle.refresh().into_future();
+        polling::until_ended(&handle.client, self.polling, started, task, refresh).await
+    }
+}
+
+impl Polled for ImportTask {
+    const NOUN: &'static str = "import";
+
+    fn status(&self) -> &TaskStatus {
+        &self.status
+    }
+
+    fn failure(&self) -> String {
+        let mut reason =
+            self.message.clone().unwrap_or_else(|| "the server gave no reason".to_owned());
+        if let Some(result) = &self.result {
+            reason.push_str(&format!(
+                " ({} of {} records imported, {} skipped)",
+                result.imported_record_count,
+                result.requested_record_count,
+                result.skipped_record_count
+            ));
         }
+        reason
     }
-}
 
-fn failed(task: ImportTask) -> Error {
-    let reason = task.message.as_deref().unwrap_or("the server gave no reason");
-    let mut message = format!("the import is {}: {reason}", task.status);
-    if let Some(result) = &task.result {
-        message.push_str(&format!(
-            " ({} of {} records imported, {} skipped)",
-            result.imported_record_count,
-            result.requested_record_count,
-            result.skipped_record_count
-        ));
+    fn add_to(self, error: Error) -> Error {
+        error.with_task(self)
     }
-    Error::new(ErrorKind::TaskFailed, message).with_operation("wait").with_task(task)
-}
-
-fn still_running(task: ImportTask, timeout: Duration) -> Error {
-    let message = format!("the import is still {} after {timeout:?}", task.status);
-    Error::new(ErrorKind::Timeout, message).with_operation("wait").with_task(task)
 }
 
 impl IntoFuture for Wait {
@@ -230,10 +190,6 @@ impl fmt::Debug for Wait {
         if let Target::Task(handle) = &self.target {
             debug.field("task", &handle.id);
         }
-        debug
-            .field("timeout", &self.timeout)
-            .field("first_interval", &self.first_interval)
-            .field("max_interval", &self.max_interval)
-            .finish_non_exhaustive()
+        debug.field("polling", &self.polling).finish()
     }
 }

@@ -13,6 +13,13 @@ fn documented_schemas() -> Map<String, Value> {
     schemas
 }
 
+/// Returns the properties that only some generations of the API require. Clients always send them.
+fn required_by_clients(schema: &Map<String, Value>) -> Vec<String> {
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let required = properties.filter(|(_, property)| property.get("x-required-in").is_some());
+    required.map(|(name, _)| name.clone()).collect()
+}
+
 /// Converts both dialects to a common form: OpenAPI 3.0 uses `nullable` and wraps references in `allOf`, JSON Schema uses
 /// types that include null. Optional fields may be null in Rust, where both cases are `None`, so nullability is dropped.
 fn normalize(schema: &Value) -> Value {
@@ -24,7 +31,16 @@ fn normalize(schema: &Value) -> Value {
         return normalize(&fields.into());
     }
     let mut result = Map::new();
-    for (key, value) in fields {
+    let mut fields = fields.clone();
+    for name in required_by_clients(&fields) {
+        let required = fields.entry("required").or_insert_with(|| json!([]));
+        required.as_array_mut().unwrap().push(name.into());
+    }
+    if fields.remove("exclusiveMaximum") == Some(Value::Bool(true)) {
+        let maximum = fields.remove("maximum").unwrap();
+        fields.insert("exclusiveMaximum".to_owned(), maximum);
+    }
+    for (key, value) in &fields {
         let (key, value) = match (key.as_str(), value) {
             ("nullable" | "default" | "title" | "$schema" | "$defs", _) => continue,
             // Extensions are only meant for the generator.

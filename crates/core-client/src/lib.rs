@@ -6,6 +6,7 @@
 
 mod body;
 mod hooks;
+mod path;
 
 #[rustfmt::skip]
 #[allow(clippy::all, dead_code, missing_docs, missing_debug_implementations)]

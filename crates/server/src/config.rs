@@ -40,7 +40,7 @@ options! {
         pub seed: Option<PathBuf> = None,
         /// Which API keys share data. Default: [`Workspaces::PerKey`].
         pub workspaces: Workspaces = Workspaces::default(),
-        /// The API generation whose validation rules apply. Default: [`Generation::G1`].
+        /// The API generation that the server has the operations and the validation rules of. Default: [`Generation::Any`].
         pub generation: Generation = Generation::default(),
         /// Resource limits.
         pub limits: Limits = Limits::default(),
@@ -184,14 +184,29 @@ pub enum Workspaces {
     Shared,
 }
 
-/// Generations of the API. They differ in how requests are validated; responses are valid in all of them.
+/// Generations of the API. They differ in their operations and in how requests are validated; responses are valid in all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Generation {
-    /// The documented generation: a payload requires `messages`, and `properties` is required.
+    /// All of them: the server has every operation, and accepts what any generation accepts.
     #[default]
+    Any,
+    /// The first generation: a payload requires `messages`, and `properties` is required. It has no spans, traces and logs.
     G1,
-    /// A payload may be any object, and `properties` is optional.
+    /// The second generation: a payload may be any object, and `properties` is optional.
     G2,
-    /// Validates like [`G2`](Self::G2).
+    /// The third generation: imports read spans, and there are no chat completion events and campaigns.
     G3,
+}
+
+impl Generation {
+    /// Returns whether an operation belongs to the generation. `generations` lists those that have it, and is empty if all have it.
+    pub(crate) fn has(self, generations: &[&str]) -> bool {
+        let name = match self {
+            Self::Any => return true,
+            Self::G1 => "g1",
+            Self::G2 => "g2",
+            Self::G3 => "g3",
+        };
+        generations.is_empty() || generations.contains(&name)
+    }
 }

@@ -18,7 +18,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("json", &["time"]),
     ("limits", &["json", "options"]),
     ("config", &["keys", "limits", "options"]),
-    ("judging", &["config", "json"]),
     (
         "data_dir",
         &["config", "directory_lock", "disk_space", "private_files", "temporary_directory"],
@@ -30,7 +29,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage", "time"]),
     ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
-    ("campaigns", &["judging", "limits", "storage", "telemetry"]),
+    ("campaigns", &["limits", "storage"]),
+    ("judging", &["campaigns", "config", "json", "telemetry"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     (
         "api",

@@ -24,8 +24,8 @@
 //     net               connections, limits, timeouts, CORS, request log
 //     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
-//     judging           judges, which ask a model
 //     http              building blocks of handlers: authentication, errors, extractors, responses
+//     judging           judges, which ask a model
 //     campaigns         the campaign queue and its workers
 //     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background

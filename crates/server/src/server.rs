@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{AdminState, Draining, Metrics};
 use crate::api::{App, AppParts, ExportLocks};
-use crate::campaigns::{CampaignParts, CampaignQueue};
+use crate::campaigns::{CampaignParts, CampaignQueue, EventJudge};
 use crate::config::{DataLocation, ServerConfig};
 use crate::content::{ContentError, ContentStore, DirectoryStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
@@ -84,6 +84,9 @@ pub enum StartError {
         "invalid origin `{0}`: expected `*`, or scheme, host and port without a path, such as `http://localhost:3000`"
     )]
     Origin(String),
+    /// The endpoint in [`judge`](ServerConfig::judge) cannot be used.
+    #[error(transparent)]
+    Judge(Box<dyn std::error::Error + Send + Sync>),
     /// Links would contain the `Host` that a client sends.
     #[error(
         "{0} is reachable from other machines; set the public URL, which generated links start with"
@@ -105,9 +108,6 @@ pub enum StartError {
         "invalid URL of signed links `{0}`: expected an HTTP URL without a query, such as `https://files.example`"
     )]
     LinksUrl(String),
-    /// The [`judge`](ServerConfig::judge) endpoint is invalid.
-    #[error("invalid judge endpoint: {0}")]
-    Judge(String),
     /// The seed is invalid.
     #[error("invalid seed: {0}")]
     Seed(#[from] SeedError),
@@ -193,6 +193,8 @@ impl Server {
         let public_url =
             config.public_url.map(base_url).transpose().map_err(StartError::PublicUrl)?;
         let links_url = config.links_url.map(base_url).transpose().map_err(StartError::LinksUrl)?;
+        let judging =
+            Judging::new(config.judge).map_err(|error| StartError::Judge(error.into()))?;
         let cors = Cors::new(&config.cors).map_err(StartError::Origin)?;
         let listeners =
             Listeners::bind(config.listen, config.links_listen, config.admin_listen).await?;
@@ -235,17 +237,19 @@ impl Server {
             rules,
             cleanup: cleanup.removal(),
         };
-        let judging =
-            Judging::new(config.judge).map_err(|error| StartError::Judge(error.to_string()))?;
-        let campaigns = CampaignParts { storage: Arc::clone(&storage), judging: judging.clone() };
+        let judge = judging.require_endpoint().ok().map(|()| {
+            let judge: Arc<dyn EventJudge> = Arc::new(judging.clone());
+            judge
+        });
+        let campaigns = CampaignParts { storage: Arc::clone(&storage), judge };
         let app = App::new(AppParts {
             http,
             imports: ImportQueue::start(imports, &config.limits),
             campaigns: CampaignQueue::start(campaigns, &config.limits),
-            judging,
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),
+            judging,
             generation: config.generation,
             link_lifetime: config.link_lifetime,
             export_locks: ExportLocks::default(),

@@ -41,11 +41,11 @@ pub(crate) fn payload(value: &Value<'_>, generation: Generation) -> Result<Strin
     Ok(value.text().to_owned())
 }
 
-/// Returns the properties of a record as JSON. They must be an object; the first generation requires them, later ones default
-/// to an empty object.
+/// Returns the properties of a record as JSON. They must be an object; the first generation requires them, others default to an
+/// empty object.
 pub(crate) fn properties(fields: &Fields<'_>, generation: Generation) -> Result<String, JsonError> {
     match generation {
         Generation::G1 => fields.required("properties")?.object(),
-        Generation::G2 | Generation::G3 => fields.object_or_empty("properties"),
+        Generation::Any | Generation::G2 | Generation::G3 => fields.object_or_empty("properties"),
     }
 }

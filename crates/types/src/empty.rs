@@ -1,5 +1,7 @@
 //! Values without content, which programs and tests fill in.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -36,6 +38,12 @@ impl<T> Empty for Vec<T> {
     }
 }
 
+impl<K, V> Empty for BTreeMap<K, V> {
+    fn empty() -> Self {
+        Self::new()
+    }
+}
+
 impl Empty for RawJson {
     fn empty() -> Self {
         RawJson::empty_object()
@@ -44,14 +52,12 @@ impl Empty for RawJson {
 
 #[cfg(test)]
 mod tests {
-    use crate::{
-        DatasetRecord, ImportTask, JudgeAnswer, JudgeRecordResponse, RecordSource, TaskStatus,
-    };
+    use crate::{DatasetRecord, ImportTask, JudgeAnswer, JudgeOutput, RecordSource, TaskStatus};
 
     #[test]
     fn empty_values_are_valid_responses() {
         let mut record = DatasetRecord::empty();
-        assert_eq!(record.payload.get(), r#"{"messages":[]}"#);
+        assert_eq!(record.payload.get(), "{}");
         assert_eq!(
             (record.properties.get(), record.source.clone()),
             ("{}", RecordSource::Explorer)
@@ -62,7 +68,7 @@ mod tests {
 
         let task = ImportTask::empty();
         assert_eq!((task.status, task.created_at.timestamp()), (TaskStatus::Running, 0));
-        assert_eq!(JudgeRecordResponse::empty().answer, JudgeAnswer::String(String::new()));
+        assert_eq!(JudgeOutput::empty().answer, JudgeAnswer::String(String::new()));
     }
 
     #[test]

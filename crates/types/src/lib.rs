@@ -47,8 +47,10 @@
 #[doc(hidden)]
 pub mod decode;
 mod empty;
+pub mod filter;
 mod integer;
 mod lazy_reader;
+mod object_union;
 mod open_enum;
 mod raw_json;
 mod response_struct;

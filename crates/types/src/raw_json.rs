@@ -58,6 +58,11 @@ impl RawJson {
         serde_json::value::to_raw_value(value).map(Self::valid)
     }
 
+    /// Creates a value whose text is not JSON. Serializing it fails.
+    pub(crate) fn invalid(text: &str) -> Self {
+        Self(Text::Copied(text.into()))
+    }
+
     /// Creates an empty object.
     pub(crate) fn empty_object() -> Self {
         Self(Text::Copied("{}".into()))
@@ -100,6 +105,12 @@ impl RawJson {
     /// Fails if the text is not valid JSON for `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.get())
+    }
+}
+
+impl From<serde_json::Value> for RawJson {
+    fn from(value: serde_json::Value) -> Self {
+        Self(Text::Copied(value.to_string().into()))
     }
 }
 

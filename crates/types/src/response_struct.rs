@@ -1,4 +1,4 @@
-//! Leniently decoded response types: unknown fields are kept, and optional fields may be missing.
+//! Leniently decoded types: unknown fields are kept, and optional fields may be missing.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,8 +15,9 @@ pub type Extra = BTreeMap<String, RawJson>;
 ///
 /// The type is `#[non_exhaustive]`, so that the API may gain fields without a breaking release.
 ///
-/// Optional fields may be missing or null. When serialized, absent optional fields are written as null, and unknown fields
-/// follow the known fields. A derived `Deserialize` with `#[serde(flatten)]` cannot be used, because flattening buffers values
+/// Optional fields may be missing or null. When serialized, absent `optional` fields are written as null, absent `omittable` fields
+/// are not written, and unknown fields follow the known fields. The fields of types that requests contain are `omittable`. A
+/// derived `Deserialize` with `#[serde(flatten)]` cannot be used, because flattening buffers values
 /// in a form that does not preserve raw JSON.
 macro_rules! response_struct {
     (
@@ -70,7 +71,7 @@ macro_rules! response_struct {
                 use serde::ser::SerializeMap;
 
                 let mut map = serializer.serialize_map(None)?;
-                $(map.serialize_entry($wire, &self.$field)?;)+
+                $(crate::response_struct::response_struct!(@write $need map $wire self.$field);)+
                 for (name, value) in &self.extra {
                     map.serialize_entry(name, value)?;
                 }
@@ -111,6 +112,27 @@ macro_rules! response_struct {
             }
         }
     };
+    (@write omittable $map:ident $wire:literal $value:expr) => {
+        if let Some(value) = &$value {
+            $map.serialize_entry($wire, value)?;
+        }
+    };
+    (@write omittable_timestamp $map:ident $wire:literal $value:expr) => {
+        crate::response_struct::response_struct!(@write omittable $map $wire $value)
+    };
+    (@write omittable_integer $map:ident $wire:literal $value:expr) => {
+        crate::response_struct::response_struct!(@write omittable $map $wire $value)
+    };
+    (@write $need:ident $map:ident $wire:literal $value:expr) => {
+        $map.serialize_entry($wire, &$value)?
+    };
+    (@read omittable $map:ident) => { $map.next_value()? };
+    (@read omittable_timestamp $map:ident) => {
+        crate::response_struct::response_struct!(@read optional_timestamp $map)
+    };
+    (@read omittable_integer $map:ident) => {
+        crate::response_struct::response_struct!(@read optional_integer $map)
+    };
     (@read required $map:ident) => { Some($map.next_value()?) };
     (@read optional $map:ident) => { $map.next_value()? };
     (@read required_timestamp $map:ident) => { Some($map.next_value::<crate::timestamp::Timestamp>()?.0) };
@@ -130,9 +152,7 @@ macro_rules! response_struct {
     (@found required_integer $wire:literal $field:ident) => {
         $field.ok_or_else(|| serde::de::Error::missing_field($wire))?
     };
-    (@found optional_integer $wire:literal $field:ident) => { $field.unwrap_or_default() };
-    (@found optional $wire:literal $field:ident) => { $field.unwrap_or_default() };
-    (@found optional_timestamp $wire:literal $field:ident) => { $field.unwrap_or_default() };
+    (@found $need:ident $wire:literal $field:ident) => { $field.unwrap_or_default() };
 }
 
 pub(crate) use response_struct;

@@ -3,10 +3,13 @@
 
 //! The wire types of the API, one for each schema of the document, by the same names.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::object_union::object_union;
 use crate::open_enum::open_enum;
 use crate::raw_json::{RawJson, raw_object};
 use crate::response_struct::response_struct;
@@ -133,9 +136,10 @@ impl UpdateDatasetRequest {
 }
 
 raw_object! {
-    /// A conversation. Fields other than `messages` are preserved.
+    /// A conversation, or any other object. Servers of the first generation of the API
+    /// require `messages`. Other fields are preserved.
     pub struct ConversationPayload {
-        required "messages": array_of_objects = "Messages in order, each an object such as `{\"role\": \"user\", \"content\": \"…\"}`.",
+        optional "messages": array_of_objects = "Messages in order, each an object such as `{\"role\": \"user\", \"content\": \"…\"}`.",
     }
 }
 
@@ -374,8 +378,9 @@ impl ImportFromDatasetRecordsRequest {
 }
 
 open_enum! {
-    /// Status of an import task. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED`
-    /// and `TIMED_OUT` are failures. Any other status is treated as in progress.
+    /// Status of an import task or a campaign. `COMPLETED` is success; `FAILED`,
+    /// `CANCELED`, `TERMINATED` and `TIMED_OUT` are failures. Any other status is treated
+    /// as in progress.
     pub enum TaskStatus {
         /// `RUNNING`.
         Running = "RUNNING",
@@ -480,25 +485,18 @@ impl std::fmt::Debug for ExportResponse {
     }
 }
 
-raw_object! {
-    /// Definition of a judge, such as its name, model, instructions and output format. The
-    /// service defines and validates the fields.
-    pub struct JudgeDefinition {
-    }
-}
-
 /// Judge to evaluate a record with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct JudgeRecordRequest {
     /// Definition of the judge.
-    pub judge_definition: JudgeDefinition,
+    pub judge_definition: CreateJudgeRequest,
 }
 
 impl JudgeRecordRequest {
     /// Creates a request with the required fields.
-    pub fn new(judge_definition: impl Into<JudgeDefinition>) -> Self {
+    pub fn new(judge_definition: impl Into<CreateJudgeRequest>) -> Self {
         Self { judge_definition: judge_definition.into() }
     }
 }
@@ -517,17 +515,6 @@ pub enum JudgeAnswer {
 impl crate::empty::Empty for JudgeAnswer {
     fn empty() -> Self {
         JudgeAnswer::String(crate::empty::Empty::empty())
-    }
-}
-
-response_struct! {
-    /// Result of judging a record.
-    #[derive(Clone, Debug, PartialEq)]
-    pub struct JudgeRecordResponse {
-        /// Explanation of the answer.
-        required "analysis" analysis: String,
-        /// Answer of the judge.
-        required "answer" answer: JudgeAnswer,
     }
 }
 
@@ -606,6 +593,2154 @@ response_struct! {
 impl std::fmt::Debug for SignedUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SignedUrl").finish_non_exhaustive()
+    }
+}
+
+open_enum! {
+    /// Operator of a filter condition. Operators that begin with `i` ignore case.
+    pub enum FilterOperator {
+        /// `eq`.
+        Eq = "eq",
+        /// `neq`.
+        Neq = "neq",
+        /// `lt`.
+        Lt = "lt",
+        /// `lte`.
+        Lte = "lte",
+        /// `gt`.
+        Gt = "gt",
+        /// `gte`.
+        Gte = "gte",
+        /// `contains`.
+        Contains = "contains",
+        /// `notcontains`.
+        Notcontains = "notcontains",
+        /// `icontains`.
+        Icontains = "icontains",
+        /// `inotcontains`.
+        Inotcontains = "inotcontains",
+        /// `startswith`.
+        Startswith = "startswith",
+        /// `istartswith`.
+        Istartswith = "istartswith",
+        /// `endswith`.
+        Endswith = "endswith",
+        /// `iendswith`.
+        Iendswith = "iendswith",
+        /// `matches`.
+        Matches = "matches",
+        /// `includes`.
+        Includes = "includes",
+        /// `excludes`.
+        Excludes = "excludes",
+        /// `len_eq`.
+        LenEq = "len_eq",
+        /// `isnull`.
+        Isnull = "isnull",
+    }
+}
+
+response_struct! {
+    /// A condition on one field of a chat completion event.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FilterCondition {
+        /// Name of the field, such as `model_name`, or `metadata.` followed by a key.
+        required "field" field: String,
+        /// How the field is compared.
+        required "op" op: FilterOperator,
+        /// Value to compare with. Its type depends on the field and the operator.
+        required "value" value: RawJson,
+    }
+}
+
+impl FilterCondition {
+    /// Creates a value with the required fields.
+    pub fn new(
+        field: impl Into<String>,
+        op: impl Into<FilterOperator>,
+        value: impl Into<RawJson>,
+    ) -> Self {
+        Self { field: field.into(), op: op.into(), value: value.into(), extra: crate::Extra::new() }
+    }
+}
+
+response_struct! {
+    /// Conditions that are combined. An empty group matches everything.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FilterGroup {
+        /// Conditions and groups that all have to match.
+        omittable "AND" and: Option<Vec<Filter>>,
+        /// Conditions and groups of which at least one has to match.
+        omittable "OR" or: Option<Vec<Filter>>,
+    }
+}
+
+impl Default for FilterGroup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FilterGroup {
+    /// Creates a value without optional fields.
+    pub fn new() -> Self {
+        Self { and: None, or: None, extra: crate::Extra::new() }
+    }
+
+    /// Sets the optional field `and`.
+    #[must_use]
+    pub fn and(mut self, and: impl IntoIterator<Item = impl Into<Filter>>) -> Self {
+        self.and = Some(and.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the optional field `or`.
+    #[must_use]
+    pub fn or(mut self, or: impl IntoIterator<Item = impl Into<Filter>>) -> Self {
+        self.or = Some(or.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+object_union! {
+    /// A condition, or a group of conditions.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Filter {
+        /// A condition on one field of a chat completion event.
+        Condition(FilterCondition) if has_all(&["field", "op", "value"]),
+        /// Conditions that are combined. An empty group matches everything.
+        Group(FilterGroup) if has_all(&[]),
+    }
+}
+
+response_struct! {
+    /// Filter of chat completion events.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FilterPayload {
+        /// A condition or a group of conditions; `None` matches all events.
+        #[cfg_attr(feature = "schemars", schemars(description = "A condition or a group of conditions; null matches all events."))]
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "filters" filters: Option<Filter>,
+    }
+}
+
+impl FilterPayload {
+    /// Creates a value with the required fields.
+    pub fn new(filters: impl Into<Option<Filter>>) -> Self {
+        Self { filters: filters.into(), extra: crate::Extra::new() }
+    }
+}
+
+response_struct! {
+    /// A chat completion event without its messages.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ChatCompletionEventPreview {
+        /// ID of the event.
+        required "event_id" event_id: String,
+        /// ID that the events of one interaction share, such as the trace ID.
+        required "correlation_id" correlation_id: String,
+        /// When the completion was requested, in UTC.
+        required_timestamp "created_at" created_at: DateTime<Utc>,
+        /// Requested fields by name. A field that the event does not have is `None`.
+        #[cfg_attr(feature = "schemars", schemars(description = "Requested fields by name. A field that the event does not have is null."))]
+        required "extra_fields" extra_fields: RawJson,
+        /// Number of tokens in the request.
+        required_integer "nb_input_tokens" nb_input_tokens: i64,
+        /// Number of tokens in the response.
+        required_integer "nb_output_tokens" nb_output_tokens: i64,
+    }
+}
+
+response_struct! {
+    /// An audio recording of an event, with its transcription.
+    #[derive(Clone, PartialEq, Eq)]
+    pub struct ChatTranscriptionEvent {
+        /// URL of the recording. It may require no API key, so treat it as a secret.
+        required "audio_url" audio_url: String,
+        /// Model that transcribed it.
+        required "model" model: String,
+        /// The transcription, as a message.
+        required "response_message" response_message: RawJson,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for ChatTranscriptionEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatTranscriptionEvent")
+            .field("model", &self.model)
+            .field("response_message", &self.response_message)
+            .finish_non_exhaustive()
+    }
+}
+
+response_struct! {
+    /// A chat completion: a request to a model, and its response.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ChatCompletionEvent {
+        /// ID of the event.
+        required "event_id" event_id: String,
+        /// ID that the events of one interaction share, such as the trace ID.
+        required "correlation_id" correlation_id: String,
+        /// When the completion was requested, in UTC.
+        required_timestamp "created_at" created_at: DateTime<Utc>,
+        /// All fields by name. A field that the event does not have is `None`.
+        #[cfg_attr(feature = "schemars", schemars(description = "All fields by name. A field that the event does not have is null."))]
+        required "extra_fields" extra_fields: RawJson,
+        /// Number of tokens in the request.
+        required_integer "nb_input_tokens" nb_input_tokens: i64,
+        /// Number of tokens in the response.
+        required_integer "nb_output_tokens" nb_output_tokens: i64,
+        /// Tools that the model could call.
+        required "enabled_tools" enabled_tools: Vec<RawJson>,
+        /// Messages of the request.
+        required "request_messages" request_messages: Vec<RawJson>,
+        /// Messages of the response.
+        required "response_messages" response_messages: Vec<RawJson>,
+        /// Number of messages.
+        required_integer "nb_messages" nb_messages: i64,
+        /// Audio recordings of the request.
+        required "chat_transcription_events" chat_transcription_events: Vec<ChatTranscriptionEvent>,
+    }
+}
+
+response_struct! {
+    /// A page of events.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ChatCompletionEventFeed {
+        /// Events on this page.
+        #[cfg_attr(feature = "schemars", schemars(default))]
+        optional "results" results: Vec<ChatCompletionEventPreview>,
+        /// Cursor of the next page, if there is one.
+        optional "next" next: Option<String>,
+        /// Cursor of the next page; some servers set it instead of `next`.
+        optional "cursor" cursor: Option<String>,
+    }
+}
+
+/// Filter of chat completion events, and the fields to return.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct SearchChatCompletionEventsRequest {
+    /// Filter of the events.
+    pub search_params: FilterPayload,
+    /// Names of the fields to return in `extra_fields`; none if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            description = "Names of the fields to return in `extra_fields`; none if omitted."
+        )
+    )]
+    pub extra_fields: Option<Vec<String>>,
+}
+
+impl SearchChatCompletionEventsRequest {
+    /// Creates a request with the required fields.
+    pub fn new(search_params: impl Into<FilterPayload>) -> Self {
+        Self { search_params: search_params.into(), extra_fields: None }
+    }
+
+    /// Sets the optional field `extra_fields`.
+    #[must_use]
+    pub fn extra_fields(
+        mut self,
+        extra_fields: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.extra_fields = Some(extra_fields.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+response_struct! {
+    /// Response containing a page of events.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SearchChatCompletionEventsResponse {
+        /// The requested page.
+        required "completion_events" completion_events: ChatCompletionEventFeed,
+    }
+}
+
+/// Filter of chat completion events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct SearchChatCompletionEventIdsRequest {
+    /// Filter of the events.
+    pub search_params: FilterPayload,
+    /// Has no effect on the response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra_fields: Option<Vec<String>>,
+}
+
+impl SearchChatCompletionEventIdsRequest {
+    /// Creates a request with the required fields.
+    pub fn new(search_params: impl Into<FilterPayload>) -> Self {
+        Self { search_params: search_params.into(), extra_fields: None }
+    }
+
+    /// Sets the optional field `extra_fields`.
+    #[must_use]
+    pub fn extra_fields(
+        mut self,
+        extra_fields: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.extra_fields = Some(extra_fields.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+response_struct! {
+    /// Response containing the IDs of events.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SearchChatCompletionEventIdsResponse {
+        /// IDs of the events.
+        required "completion_event_ids" completion_event_ids: Vec<String>,
+    }
+}
+
+open_enum! {
+    /// Type of a field.
+    pub enum FieldType {
+        /// `ENUM`.
+        Enum = "ENUM",
+        /// `TEXT`.
+        Text = "TEXT",
+        /// `INT`.
+        Int = "INT",
+        /// `FLOAT`.
+        Float = "FLOAT",
+        /// `BOOL`.
+        Bool = "BOOL",
+        /// `TIMESTAMP`.
+        Timestamp = "TIMESTAMP",
+        /// `ARRAY`.
+        Array = "ARRAY",
+        /// `MAP`.
+        Map = "MAP",
+    }
+}
+
+response_struct! {
+    /// A field of chat completion events.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FieldDefinition {
+        /// Name in filters and in `extra_fields`.
+        required "name" name: String,
+        /// Name to show to people.
+        required "label" label: String,
+        /// Type of the field.
+        required "type" r#type: FieldType,
+        /// Operators of conditions on this field.
+        required "supported_operators" supported_operators: Vec<FilterOperator>,
+        /// Name of the group that the field belongs to, if any.
+        optional "group" group: Option<String>,
+    }
+}
+
+response_struct! {
+    /// A group of fields.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FieldGroup {
+        /// Name of the group.
+        required "name" name: String,
+        /// Name to show to people.
+        required "label" label: String,
+    }
+}
+
+response_struct! {
+    /// Response containing the fields of chat completion events.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ListChatCompletionFieldsResponse {
+        /// The fields.
+        required "field_definitions" field_definitions: Vec<FieldDefinition>,
+        /// Groups of fields.
+        required "field_groups" field_groups: Vec<FieldGroup>,
+    }
+}
+
+/// A value of a field: text or a boolean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum FieldOption {
+    /// A string.
+    String(String),
+    /// A boolean.
+    Boolean(bool),
+}
+
+impl crate::empty::Empty for FieldOption {
+    fn empty() -> Self {
+        FieldOption::String(crate::empty::Empty::empty())
+    }
+}
+
+response_struct! {
+    /// Response containing the values of a field.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FetchChatCompletionFieldOptionsResponse {
+        /// Values that the field can be compared with, or `None` if it is free text.
+        #[cfg_attr(feature = "schemars", schemars(description = "Values that the field can be compared with, or null if it is free text."))]
+        optional "options" options: Option<Vec<Option<FieldOption>>>,
+    }
+}
+
+/// Filter of the events to count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct FetchFieldOptionCountsRequest {
+    /// Filter of the events; all events if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(description = "Filter of the events; all events if omitted.")
+    )]
+    pub filter_params: Option<FilterPayload>,
+}
+
+impl Default for FetchFieldOptionCountsRequest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FetchFieldOptionCountsRequest {
+    /// Creates a request without optional fields.
+    pub fn new() -> Self {
+        Self { filter_params: None }
+    }
+
+    /// Sets the optional field `filter_params`.
+    #[must_use]
+    pub fn filter_params(mut self, filter_params: impl Into<FilterPayload>) -> Self {
+        self.filter_params = Some(filter_params.into());
+        self
+    }
+}
+
+response_struct! {
+    /// How many events have a value.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FieldOptionCount {
+        /// The value, as text.
+        required "value" value: String,
+        /// Number of events.
+        required_integer "count" count: i64,
+    }
+}
+
+response_struct! {
+    /// Response containing the number of events for each value of a field.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FetchFieldOptionCountsResponse {
+        /// The values and their counts, the most frequent first.
+        required "counts" counts: Vec<FieldOptionCount>,
+    }
+}
+
+/// Judge to evaluate an event with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct JudgeChatCompletionEventRequest {
+    /// Definition of the judge.
+    pub judge_definition: CreateJudgeRequest,
+}
+
+impl JudgeChatCompletionEventRequest {
+    /// Creates a request with the required fields.
+    pub fn new(judge_definition: impl Into<CreateJudgeRequest>) -> Self {
+        Self { judge_definition: judge_definition.into() }
+    }
+}
+
+open_enum! {
+    /// What a judge answers with: one of several classes, or a number.
+    pub enum JudgeOutputType {
+        /// `CLASSIFICATION`.
+        Classification = "CLASSIFICATION",
+        /// `REGRESSION`.
+        Regression = "REGRESSION",
+    }
+}
+
+response_struct! {
+    /// A class that a judge can answer with.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct JudgeClassificationOutputOption {
+        /// The answer.
+        required "value" value: String,
+        /// When to give this answer, for the model.
+        required "description" description: String,
+    }
+}
+
+impl JudgeClassificationOutputOption {
+    /// Creates a value with the required fields.
+    pub fn new(value: impl Into<String>, description: impl Into<String>) -> Self {
+        Self { value: value.into(), description: description.into(), extra: crate::Extra::new() }
+    }
+}
+
+response_struct! {
+    /// The judge answers with one of several classes.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct JudgeClassificationOutput {
+        /// Always `CLASSIFICATION`.
+        #[cfg_attr(feature = "schemars", schemars(extend("enum" = ["CLASSIFICATION"])))]
+        required "type" r#type: String,
+        /// The classes.
+        required "options" options: Vec<JudgeClassificationOutputOption>,
+    }
+}
+
+impl JudgeClassificationOutput {
+    /// Creates a value with the required fields.
+    pub fn new(
+        options: impl IntoIterator<Item = impl Into<JudgeClassificationOutputOption>>,
+    ) -> Self {
+        Self {
+            r#type: "CLASSIFICATION".to_owned(),
+            options: options.into_iter().map(Into::into).collect(),
+            extra: crate::Extra::new(),
+        }
+    }
+}
+
+response_struct! {
+    /// The judge answers with a number.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct JudgeRegressionOutput {
+        /// Always `REGRESSION`.
+        #[cfg_attr(feature = "schemars", schemars(extend("enum" = ["REGRESSION"])))]
+        required "type" r#type: String,
+        /// The lowest possible answer.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0)))]
+        omittable "min" min: Option<f64>,
+        /// The highest possible answer.
+        #[cfg_attr(feature = "schemars", schemars(extend("exclusiveMaximum" = 1000000000)))]
+        omittable "max" max: Option<f64>,
+        /// What the lowest answer means, for the model.
+        required "min_description" min_description: String,
+        /// What the highest answer means, for the model.
+        required "max_description" max_description: String,
+    }
+}
+
+impl JudgeRegressionOutput {
+    /// Creates a value with the required fields.
+    pub fn new(min_description: impl Into<String>, max_description: impl Into<String>) -> Self {
+        Self {
+            r#type: "REGRESSION".to_owned(),
+            min: None,
+            max: None,
+            min_description: min_description.into(),
+            max_description: max_description.into(),
+            extra: crate::Extra::new(),
+        }
+    }
+
+    /// Sets the optional field `min`.
+    #[must_use]
+    pub fn min(mut self, min: f64) -> Self {
+        self.min = Some(min);
+        self
+    }
+
+    /// Sets the optional field `max`.
+    #[must_use]
+    pub fn max(mut self, max: f64) -> Self {
+        self.max = Some(max);
+        self
+    }
+}
+
+object_union! {
+    /// What a judge answers with.
+    #[derive(Clone, Debug, PartialEq)]
+    pub enum JudgeOutputUnion by "type" {
+        /// The judge answers with one of several classes.
+        Classification(JudgeClassificationOutput) if has_value("type", "CLASSIFICATION"),
+        /// The judge answers with a number.
+        Regression(JudgeRegressionOutput) if has_value("type", "REGRESSION"),
+    }
+}
+
+response_struct! {
+    /// Definition of a judge.
+    #[derive(Clone, PartialEq)]
+    pub struct CreateJudgeRequest {
+        /// Name of the judge.
+        #[cfg_attr(feature = "schemars", schemars(length(min = 5, max = 50)))]
+        required "name" name: String,
+        /// Description of the judge.
+        #[cfg_attr(feature = "schemars", schemars(length(max = 500)))]
+        required "description" description: String,
+        /// Model that judges.
+        #[cfg_attr(feature = "schemars", schemars(length(max = 500)))]
+        required "model_name" model_name: String,
+        /// What the judge answers with.
+        required "output" output: JudgeOutputUnion,
+        /// Jinja2 template of the instructions for the model. Variables:
+        /// `conversation_history`, `user_message`, `assistant_message`, `system_prompt`,
+        /// `available_tools`, `answer_type_definition` and `properties`.
+        #[cfg_attr(feature = "schemars", schemars(length(max = 10000)))]
+        required "instructions" instructions: String,
+        /// Tools that the model may call; may be empty.
+        required "tools" tools: Vec<String>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for CreateJudgeRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateJudgeRequest")
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("model_name", &self.model_name)
+            .field("output", &self.output)
+            .field("tools", &self.tools)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CreateJudgeRequest {
+    /// Creates a value with the required fields.
+    pub fn new(
+        name: impl Into<String>,
+        description: impl Into<String>,
+        model_name: impl Into<String>,
+        output: impl Into<JudgeOutputUnion>,
+        instructions: impl Into<String>,
+        tools: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            description: description.into(),
+            model_name: model_name.into(),
+            output: output.into(),
+            instructions: instructions.into(),
+            tools: tools.into_iter().map(Into::into).collect(),
+            extra: crate::Extra::new(),
+        }
+    }
+}
+
+response_struct! {
+    /// A judge: instructions for a model that evaluates conversations.
+    #[derive(Clone, PartialEq)]
+    pub struct Judge {
+        /// ID of the judge.
+        required "id" id: Uuid,
+        /// When the judge was created, in UTC.
+        required_timestamp "created_at" created_at: DateTime<Utc>,
+        /// When the judge was last updated, in UTC.
+        required_timestamp "updated_at" updated_at: DateTime<Utc>,
+        /// When the judge was deleted, in UTC, if it was deleted.
+        optional_timestamp "deleted_at" deleted_at: Option<DateTime<Utc>>,
+        /// ID of the user who created the judge.
+        required "owner_id" owner_id: Uuid,
+        /// ID of the workspace that contains the judge.
+        required "workspace_id" workspace_id: Uuid,
+        /// Name of the judge.
+        required "name" name: String,
+        /// Description of the judge.
+        required "description" description: String,
+        /// Model that judges.
+        required "model_name" model_name: String,
+        /// What the judge answers with.
+        required "output" output: JudgeOutputUnion,
+        /// Jinja2 template of the instructions for the model. Variables:
+        /// `conversation_history`, `user_message`, `assistant_message`, `system_prompt`,
+        /// `available_tools`, `answer_type_definition` and `properties`.
+        required "instructions" instructions: String,
+        /// Tools that the model may call.
+        required "tools" tools: Vec<String>,
+        /// ID of the next revision, if there is one.
+        optional "up_revision" up_revision: Option<Uuid>,
+        /// ID of the previous revision, if there is one.
+        optional "down_revision" down_revision: Option<Uuid>,
+        /// ID of the first revision, if there is one.
+        optional "base_revision" base_revision: Option<Uuid>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for Judge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Judge")
+            .field("id", &self.id)
+            .field("created_at", &self.created_at)
+            .field("updated_at", &self.updated_at)
+            .field("deleted_at", &self.deleted_at)
+            .field("owner_id", &self.owner_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .field("model_name", &self.model_name)
+            .field("output", &self.output)
+            .field("tools", &self.tools)
+            .field("up_revision", &self.up_revision)
+            .field("down_revision", &self.down_revision)
+            .field("base_revision", &self.base_revision)
+            .finish_non_exhaustive()
+    }
+}
+
+response_struct! {
+    /// A page of judges.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct JudgePage {
+        /// Judges on this page.
+        #[cfg_attr(feature = "schemars", schemars(default))]
+        optional "results" results: Vec<Judge>,
+        /// Total number of judges.
+        required_integer "count" count: i64,
+        /// Link to the next page, if there is one.
+        optional "next" next: Option<String>,
+        /// Link to the previous page, if there is one.
+        optional "previous" previous: Option<String>,
+    }
+}
+
+response_struct! {
+    /// Response containing a page of judges.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ListJudgesResponse {
+        /// The requested page.
+        required "judges" judges: JudgePage,
+    }
+}
+
+/// Conversation to judge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct JudgeConversationRequest {
+    /// Messages in order, each an object such as `{"role": "user", "content": "…"}`.
+    pub messages: Vec<RawJson>,
+    /// Values of `properties` in the instructions of the judge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub properties: Option<RawJson>,
+}
+
+impl JudgeConversationRequest {
+    /// Creates a request with the required fields.
+    pub fn new(messages: impl IntoIterator<Item = RawJson>) -> Self {
+        Self { messages: messages.into_iter().collect(), properties: None }
+    }
+
+    /// Sets the optional field `properties`.
+    #[must_use]
+    pub fn properties(mut self, properties: RawJson) -> Self {
+        self.properties = Some(properties);
+        self
+    }
+}
+
+response_struct! {
+    /// Result of judging a conversation.
+    #[derive(Clone, PartialEq)]
+    pub struct JudgeOutput {
+        /// Explanation of the answer.
+        required "analysis" analysis: String,
+        /// Answer of the judge.
+        required "answer" answer: JudgeAnswer,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for JudgeOutput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JudgeOutput").field("answer", &self.answer).finish_non_exhaustive()
+    }
+}
+
+/// Events to judge, and the judge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct CreateCampaignRequest {
+    /// Filter of the events to judge.
+    pub search_params: FilterPayload,
+    /// ID of the judge.
+    pub judge_id: Uuid,
+    /// Name of the campaign.
+    #[cfg_attr(feature = "schemars", schemars(length(min = 5, max = 50)))]
+    pub name: String,
+    /// Description of the campaign.
+    pub description: String,
+    /// Maximum number of events to judge. The newest ones are selected.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 10000)))]
+    pub max_nb_events: i64,
+}
+
+impl CreateCampaignRequest {
+    /// Creates a request with the required fields.
+    pub fn new(
+        search_params: impl Into<FilterPayload>,
+        judge_id: Uuid,
+        name: impl Into<String>,
+        description: impl Into<String>,
+        max_nb_events: i64,
+    ) -> Self {
+        Self {
+            search_params: search_params.into(),
+            judge_id,
+            name: name.into(),
+            description: description.into(),
+            max_nb_events,
+        }
+    }
+}
+
+response_struct! {
+    /// A campaign: a judge that evaluates selected events.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Campaign {
+        /// ID of the campaign.
+        required "id" id: Uuid,
+        /// When the campaign was created, in UTC.
+        required_timestamp "created_at" created_at: DateTime<Utc>,
+        /// When the campaign was last updated, in UTC.
+        required_timestamp "updated_at" updated_at: DateTime<Utc>,
+        /// When the campaign was deleted, in UTC, if it was deleted.
+        optional_timestamp "deleted_at" deleted_at: Option<DateTime<Utc>>,
+        /// Name of the campaign.
+        required "name" name: String,
+        /// ID of the user who created the campaign.
+        required "owner_id" owner_id: Uuid,
+        /// ID of the workspace that contains the campaign.
+        required "workspace_id" workspace_id: Uuid,
+        /// Description of the campaign.
+        required "description" description: String,
+        /// Maximum number of events to judge.
+        required_integer "max_nb_events" max_nb_events: i64,
+        /// Filter of the events.
+        required "search_params" search_params: FilterPayload,
+        /// The judge, as it was when the campaign was created.
+        required "judge" judge: Judge,
+    }
+}
+
+response_struct! {
+    /// A page of campaigns.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct CampaignPage {
+        /// Campaigns on this page.
+        #[cfg_attr(feature = "schemars", schemars(default))]
+        optional "results" results: Vec<Campaign>,
+        /// Total number of campaigns.
+        required_integer "count" count: i64,
+        /// Link to the next page, if there is one.
+        optional "next" next: Option<String>,
+        /// Link to the previous page, if there is one.
+        optional "previous" previous: Option<String>,
+    }
+}
+
+response_struct! {
+    /// Response containing a page of campaigns.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct ListCampaignsResponse {
+        /// The requested page.
+        required "campaigns" campaigns: CampaignPage,
+    }
+}
+
+response_struct! {
+    /// Response containing the status of a campaign.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FetchCampaignStatusResponse {
+        /// Status of the campaign.
+        required "status" status: TaskStatus,
+    }
+}
+
+response_struct! {
+    /// A page of events.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ChatCompletionEventPage {
+        /// Events on this page.
+        #[cfg_attr(feature = "schemars", schemars(default))]
+        optional "results" results: Vec<ChatCompletionEventPreview>,
+        /// Total number of events.
+        required_integer "count" count: i64,
+        /// Link to the next page, if there is one.
+        optional "next" next: Option<String>,
+        /// Link to the previous page, if there is one.
+        optional "previous" previous: Option<String>,
+    }
+}
+
+response_struct! {
+    /// Response containing a page of events.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct ListCampaignSelectedEventsResponse {
+        /// The requested page.
+        required "completion_events" completion_events: ChatCompletionEventPage,
+    }
+}
+
+open_enum! {
+    /// Status of a span or a trace.
+    pub enum SpanStatusCode {
+        /// `Error`.
+        Error = "Error",
+        /// `Ok`.
+        Ok = "Ok",
+        /// `Unset`.
+        Unset = "Unset",
+    }
+}
+
+response_struct! {
+    /// A span: one operation of a trace. A field that the span does not have is empty, zero
+    /// or `None`.
+    #[derive(Clone, PartialEq)]
+    pub struct GetSpan {
+        /// ID of the customer that sent the telemetry.
+        required "customer_id" customer_id: String,
+        /// ID of the organization.
+        required "organization_id" organization_id: String,
+        /// ID of the workspace.
+        required "workspace_id" workspace_id: String,
+        /// ID of the user that sent the telemetry.
+        required "user_id" user_id: String,
+        /// ID of the trace, as 32 hexadecimal digits.
+        required "trace_id" trace_id: String,
+        /// ID of the span, as 16 hexadecimal digits. It is unique within the trace.
+        required "span_id" span_id: String,
+        /// ID of the parent span; empty for a root span.
+        required "parent_span_id" parent_span_id: String,
+        /// W3C trace state.
+        required "trace_state" trace_state: String,
+        /// When the span started, in UTC.
+        required_timestamp "start_time" start_time: DateTime<Utc>,
+        /// When the span ended, in UTC.
+        required_timestamp "end_time" end_time: DateTime<Utc>,
+        /// Duration in nanoseconds.
+        required_integer "duration_ns" duration_ns: i64,
+        /// Name of the span.
+        required "span_name" span_name: String,
+        /// Kind of the span, such as `Client` or `Internal`.
+        required "span_kind" span_kind: String,
+        /// Name of the service. From the resource attribute `service.name`.
+        required "service_name" service_name: String,
+        /// Status of the span.
+        required "status_code" status_code: SpanStatusCode,
+        /// Message of the status.
+        required "status_message" status_message: String,
+        /// Type of the error, if the span failed. From the attribute `error.type`.
+        required "error_type" error_type: String,
+        /// GenAI operation, such as `chat` or `execute_tool`. From the attribute
+        /// `gen_ai.operation.name`.
+        required "operation_name" operation_name: String,
+        /// Provider of the model. From the attribute `gen_ai.provider.name`.
+        required "provider_name" provider_name: String,
+        /// Requested model. From the attribute `gen_ai.request.model`.
+        required "request_model" request_model: String,
+        /// Model that responded. From the attribute `gen_ai.response.model`.
+        required "response_model" response_model: String,
+        /// ID of the response. From the attribute `gen_ai.response.id`.
+        required "response_id" response_id: String,
+        /// Requested type of the output. From the attribute `gen_ai.output.type`.
+        required "output_type" output_type: String,
+        /// ID of the conversation. From the attribute `gen_ai.conversation.id`.
+        required "conversation_id" conversation_id: String,
+        /// ID of the data source. From the attribute `gen_ai.data_source.id`.
+        required "data_source_id" data_source_id: String,
+        /// ID of the agent. From the attribute `gen_ai.agent.id`.
+        required "agent_id" agent_id: String,
+        /// Name of the agent. From the attribute `gen_ai.agent.name`.
+        required "agent_name" agent_name: String,
+        /// Version of the agent. From the attribute `gen_ai.agent.version`.
+        required "agent_version" agent_version: String,
+        /// Description of the agent. From the attribute `gen_ai.agent.description`.
+        required "agent_description" agent_description: String,
+        /// Name of the workflow. From the attribute `gen_ai.workflow.name`.
+        required "workflow_name" workflow_name: String,
+        /// Name of the prompt. From the attribute `gen_ai.prompt.name`.
+        required "prompt_name" prompt_name: String,
+        /// Name of the tool. From the attribute `gen_ai.tool.name`.
+        required "tool_name" tool_name: String,
+        /// Type of the tool. From the attribute `gen_ai.tool.type`.
+        required "tool_type" tool_type: String,
+        /// ID of the tool call. From the attribute `gen_ai.tool.call.id`.
+        required "tool_call_id" tool_call_id: String,
+        /// Messages of the request, as JSON text. From the attribute `gen_ai.input.messages`.
+        required "input_messages" input_messages: String,
+        /// Messages of the response, as JSON text. From the attribute `gen_ai.output.messages`.
+        required "output_messages" output_messages: String,
+        /// System instructions, as JSON text. From the attribute `gen_ai.system_instructions`.
+        required "system_instructions" system_instructions: String,
+        /// Definitions of the tools, as JSON text. From the attribute
+        /// `gen_ai.tool.definitions`.
+        required "tool_definitions" tool_definitions: String,
+        /// Arguments of the tool call, as JSON text. From the attribute
+        /// `gen_ai.tool.call.arguments`.
+        required "tool_call_arguments" tool_call_arguments: String,
+        /// Result of the tool call, as JSON text. From the attribute `gen_ai.tool.call.result`.
+        required "tool_call_result" tool_call_result: String,
+        /// Requested number of choices. From the attribute `gen_ai.request.choice.count`.
+        required_integer "request_choice_count" request_choice_count: i64,
+        /// Maximum number of output tokens. From the attribute `gen_ai.request.max_tokens`.
+        required_integer "request_max_tokens" request_max_tokens: i64,
+        /// Temperature, if set. From the attribute `gen_ai.request.temperature`.
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "request_temperature" request_temperature: Option<f64>,
+        /// Top-p, if set. From the attribute `gen_ai.request.top_p`.
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "request_top_p" request_top_p: Option<f64>,
+        /// Top-k, if set. From the attribute `gen_ai.request.top_k`.
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "request_top_k" request_top_k: Option<f64>,
+        /// Presence penalty, if set. From the attribute `gen_ai.request.presence_penalty`.
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "request_presence_penalty" request_presence_penalty: Option<f64>,
+        /// Frequency penalty, if set. From the attribute `gen_ai.request.frequency_penalty`.
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "request_frequency_penalty" request_frequency_penalty: Option<f64>,
+        /// Seed. From the attribute `gen_ai.request.seed`.
+        required_integer "request_seed" request_seed: i64,
+        /// Stop sequences. From the attribute `gen_ai.request.stop_sequences`.
+        required "request_stop_sequences" request_stop_sequences: Vec<String>,
+        /// Requested encoding formats of embeddings. From the attribute
+        /// `gen_ai.request.encoding_formats`.
+        required "request_encoding_formats" request_encoding_formats: Vec<String>,
+        /// Why each choice ended. From the attribute `gen_ai.response.finish_reasons`.
+        required "response_finish_reasons" response_finish_reasons: Vec<String>,
+        /// Number of input tokens. From the attribute `gen_ai.usage.input_tokens`.
+        required_integer "usage_input_tokens" usage_input_tokens: i64,
+        /// Number of output tokens. From the attribute `gen_ai.usage.output_tokens`.
+        required_integer "usage_output_tokens" usage_output_tokens: i64,
+        /// Number of input tokens that were read from a cache. From the attribute
+        /// `gen_ai.usage.cache_read.input_tokens`.
+        required_integer "usage_cache_read_input_tokens" usage_cache_read_input_tokens: i64,
+        /// Number of input tokens that were written to a cache. From the attribute
+        /// `gen_ai.usage.cache_creation.input_tokens`.
+        required_integer "usage_cache_creation_input_tokens" usage_cache_creation_input_tokens: i64,
+        /// Attributes of the resource. Values that are not text are JSON text.
+        required "resource_attributes" resource_attributes: BTreeMap<String, String>,
+        /// All attributes of the span. Values that are not text are JSON text.
+        required "span_attributes" span_attributes: BTreeMap<String, String>,
+        /// Name of the instrumentation scope.
+        required "scope_name" scope_name: String,
+        /// Version of the instrumentation scope.
+        required "scope_version" scope_version: String,
+        /// ID of the service account that sent the telemetry, if any. Servers of the third
+        /// generation set it.
+        optional "service_account_id" service_account_id: Option<String>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for GetSpan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetSpan")
+            .field("customer_id", &self.customer_id)
+            .field("organization_id", &self.organization_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("user_id", &self.user_id)
+            .field("trace_id", &self.trace_id)
+            .field("span_id", &self.span_id)
+            .field("parent_span_id", &self.parent_span_id)
+            .field("trace_state", &self.trace_state)
+            .field("start_time", &self.start_time)
+            .field("end_time", &self.end_time)
+            .field("duration_ns", &self.duration_ns)
+            .field("span_name", &self.span_name)
+            .field("span_kind", &self.span_kind)
+            .field("service_name", &self.service_name)
+            .field("status_code", &self.status_code)
+            .field("status_message", &self.status_message)
+            .field("error_type", &self.error_type)
+            .field("operation_name", &self.operation_name)
+            .field("provider_name", &self.provider_name)
+            .field("request_model", &self.request_model)
+            .field("response_model", &self.response_model)
+            .field("response_id", &self.response_id)
+            .field("output_type", &self.output_type)
+            .field("conversation_id", &self.conversation_id)
+            .field("data_source_id", &self.data_source_id)
+            .field("agent_id", &self.agent_id)
+            .field("agent_name", &self.agent_name)
+            .field("agent_version", &self.agent_version)
+            .field("agent_description", &self.agent_description)
+            .field("workflow_name", &self.workflow_name)
+            .field("prompt_name", &self.prompt_name)
+            .field("tool_name", &self.tool_name)
+            .field("tool_type", &self.tool_type)
+            .field("tool_call_id", &self.tool_call_id)
+            .field("request_choice_count", &self.request_choice_count)
+            .field("request_max_tokens", &self.request_max_tokens)
+            .field("request_temperature", &self.request_temperature)
+            .field("request_top_p", &self.request_top_p)
+            .field("request_top_k", &self.request_top_k)
+            .field("request_presence_penalty", &self.request_presence_penalty)
+            .field("request_frequency_penalty", &self.request_frequency_penalty)
+            .field("request_seed", &self.request_seed)
+            .field("request_stop_sequences", &self.request_stop_sequences)
+            .field("request_encoding_formats", &self.request_encoding_formats)
+            .field("response_finish_reasons", &self.response_finish_reasons)
+            .field("usage_input_tokens", &self.usage_input_tokens)
+            .field("usage_output_tokens", &self.usage_output_tokens)
+            .field("usage_cache_read_input_tokens", &self.usage_cache_read_input_tokens)
+            .field("usage_cache_creation_input_tokens", &self.usage_cache_creation_input_tokens)
+            .field("resource_attributes", &self.resource_attributes)
+            .field("scope_name", &self.scope_name)
+            .field("scope_version", &self.scope_version)
+            .field("service_account_id", &self.service_account_id)
+            .finish_non_exhaustive()
+    }
+}
+
+response_struct! {
+    /// A page of spans.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct SpanFeed {
+        /// Spans on this page.
+        #[cfg_attr(feature = "schemars", schemars(default))]
+        optional "results" results: Vec<GetSpan>,
+        /// Cursor of the next page, if there is one.
+        optional "next" next: Option<String>,
+        /// Cursor of the next page; some servers set it instead of `next`.
+        optional "cursor" cursor: Option<String>,
+    }
+}
+
+response_struct! {
+    /// Response containing a page of spans.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct GetSpans {
+        /// The requested page.
+        required "spans" spans: SpanFeed,
+    }
+}
+
+/// Search of spans.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct SpansRequest {
+    /// Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`;
+    /// everything matches if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            description = "Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything matches if omitted."
+        )
+    )]
+    pub search_expression: Option<String>,
+}
+
+impl Default for SpansRequest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SpansRequest {
+    /// Creates a request without optional fields.
+    pub fn new() -> Self {
+        Self { search_expression: None }
+    }
+
+    /// Sets the optional field `search_expression`.
+    #[must_use]
+    pub fn search_expression(mut self, search_expression: impl Into<String>) -> Self {
+        self.search_expression = Some(search_expression.into());
+        self
+    }
+}
+
+response_struct! {
+    /// The summary of a trace. A field that the trace does not have is empty or zero.
+    #[derive(Clone, PartialEq, Eq)]
+    pub struct GetTrace {
+        /// ID of the customer that sent the telemetry.
+        required "customer_id" customer_id: String,
+        /// ID of the organization.
+        required "organization_id" organization_id: String,
+        /// ID of the workspace.
+        required "workspace_id" workspace_id: String,
+        /// ID of the user that sent the telemetry.
+        required "user_id" user_id: String,
+        /// ID of the trace, as 32 hexadecimal digits.
+        required "trace_id" trace_id: String,
+        /// ID of the root span.
+        required "root_span_id" root_span_id: String,
+        /// Name of the root span.
+        required "root_span_name" root_span_name: String,
+        /// When the first span started, in UTC.
+        required_timestamp "start_time" start_time: DateTime<Utc>,
+        /// When the last span ended, in UTC.
+        required_timestamp "end_time" end_time: DateTime<Utc>,
+        /// Duration in nanoseconds.
+        required_integer "duration_ns" duration_ns: i64,
+        /// Name of the service.
+        required "service_name" service_name: String,
+        /// Deployment environment.
+        required "environment" environment: String,
+        /// ID of the conversation.
+        required "conversation_id" conversation_id: String,
+        /// Name of the workflow.
+        required "workflow_name" workflow_name: String,
+        /// ID of the agent.
+        required "agent_id" agent_id: String,
+        /// Name of the agent.
+        required "agent_name" agent_name: String,
+        /// `Error` if a span failed, else `Unset`.
+        required "status_code" status_code: SpanStatusCode,
+        /// Number of failed spans.
+        required_integer "error_count" error_count: i64,
+        /// Number of spans.
+        required_integer "span_count" span_count: i64,
+        /// Number of spans of GenAI operations.
+        required_integer "gen_ai_span_count" gen_ai_span_count: i64,
+        /// Number of calls of language models.
+        required_integer "llm_call_count" llm_call_count: i64,
+        /// Number of tool executions.
+        required_integer "tool_call_count" tool_call_count: i64,
+        /// Number of retrievals.
+        required_integer "retrieval_count" retrieval_count: i64,
+        /// Number of evaluations of the spans.
+        required_integer "evaluation_count" evaluation_count: i64,
+        /// Number of input tokens of all model calls.
+        required_integer "input_tokens" input_tokens: i64,
+        /// Number of output tokens of all model calls.
+        required_integer "output_tokens" output_tokens: i64,
+        /// Number of input tokens that were read from a cache.
+        required_integer "cache_read_input_tokens" cache_read_input_tokens: i64,
+        /// Number of input tokens that were written to a cache.
+        required_integer "cache_creation_input_tokens" cache_creation_input_tokens: i64,
+        /// Models that responded.
+        required "models_used" models_used: Vec<String>,
+        /// Tools that were executed.
+        required "tools_used" tools_used: Vec<String>,
+        /// Text of the last input message of the first turn.
+        required "first_turn_last_input_message" first_turn_last_input_message: String,
+        /// Text of the last output message of the first turn.
+        required "first_turn_last_output_message" first_turn_last_output_message: String,
+        /// Text of the last input message of the last turn.
+        required "last_turn_last_input_message" last_turn_last_input_message: String,
+        /// Text of the last output message of the last turn.
+        required "last_turn_last_output_message" last_turn_last_output_message: String,
+        /// ID of the service account that sent the telemetry, if any. Servers of the third
+        /// generation set it.
+        optional "service_account_id" service_account_id: Option<String>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for GetTrace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetTrace")
+            .field("customer_id", &self.customer_id)
+            .field("organization_id", &self.organization_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("user_id", &self.user_id)
+            .field("trace_id", &self.trace_id)
+            .field("root_span_id", &self.root_span_id)
+            .field("root_span_name", &self.root_span_name)
+            .field("start_time", &self.start_time)
+            .field("end_time", &self.end_time)
+            .field("duration_ns", &self.duration_ns)
+            .field("service_name", &self.service_name)
+            .field("environment", &self.environment)
+            .field("conversation_id", &self.conversation_id)
+            .field("workflow_name", &self.workflow_name)
+            .field("agent_id", &self.agent_id)
+            .field("agent_name", &self.agent_name)
+            .field("status_code", &self.status_code)
+            .field("error_count", &self.error_count)
+            .field("span_count", &self.span_count)
+            .field("gen_ai_span_count", &self.gen_ai_span_count)
+            .field("llm_call_count", &self.llm_call_count)
+            .field("tool_call_count", &self.tool_call_count)
+            .field("retrieval_count", &self.retrieval_count)
+            .field("evaluation_count", &self.evaluation_count)
+            .field("input_tokens", &self.input_tokens)
+            .field("output_tokens", &self.output_tokens)
+            .field("cache_read_input_tokens", &self.cache_read_input_tokens)
+            .field("cache_creation_input_tokens", &self.cache_creation_input_tokens)
+            .field("models_used", &self.models_used)
+            .field("tools_used", &self.tools_used)
+            .field("service_account_id", &self.service_account_id)
+            .finish_non_exhaustive()
+    }
+}
+
+response_struct! {
+    /// A page of traces.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct TraceFeed {
+        /// Traces on this page.
+        #[cfg_attr(feature = "schemars", schemars(default))]
+        optional "results" results: Vec<GetTrace>,
+        /// Cursor of the next page, if there is one.
+        optional "next" next: Option<String>,
+        /// Cursor of the next page; some servers set it instead of `next`.
+        optional "cursor" cursor: Option<String>,
+    }
+}
+
+response_struct! {
+    /// Response containing a page of traces.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetTraces {
+        /// The requested page.
+        required "traces" traces: TraceFeed,
+    }
+}
+
+/// Search of traces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct TracesRequest {
+    /// Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`;
+    /// everything matches if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            description = "Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything matches if omitted."
+        )
+    )]
+    pub search_expression: Option<String>,
+}
+
+impl Default for TracesRequest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TracesRequest {
+    /// Creates a request without optional fields.
+    pub fn new() -> Self {
+        Self { search_expression: None }
+    }
+
+    /// Sets the optional field `search_expression`.
+    #[must_use]
+    pub fn search_expression(mut self, search_expression: impl Into<String>) -> Self {
+        self.search_expression = Some(search_expression.into());
+        self
+    }
+}
+
+response_struct! {
+    /// A log record.
+    #[derive(Clone, PartialEq, Eq)]
+    pub struct GetLog {
+        /// ID of the customer that sent the telemetry.
+        required "customer_id" customer_id: String,
+        /// ID of the organization.
+        required "organization_id" organization_id: String,
+        /// ID of the workspace.
+        required "workspace_id" workspace_id: String,
+        /// ID of the user that sent the telemetry.
+        required "user_id" user_id: String,
+        /// When the record was made, in UTC.
+        required_timestamp "timestamp" timestamp: DateTime<Utc>,
+        /// ID of the trace, if any.
+        required "trace_id" trace_id: String,
+        /// ID of the span, if any.
+        required "span_id" span_id: String,
+        /// W3C trace flags.
+        required_integer "trace_flags" trace_flags: i64,
+        /// Severity as text, such as `ERROR`.
+        required "severity_text" severity_text: String,
+        /// Severity from 1 to 24; 0 if unknown.
+        required_integer "severity_number" severity_number: i64,
+        /// Name of the service.
+        required "service_name" service_name: String,
+        /// Body of the record.
+        required "body" body: String,
+        /// Name of the event, if the record is one.
+        required "event_name" event_name: String,
+        /// Schema URL of the resource.
+        required "resource_schema_url" resource_schema_url: String,
+        /// Attributes of the resource. Values that are not text are JSON text.
+        required "resource_attributes" resource_attributes: BTreeMap<String, String>,
+        /// Schema URL of the instrumentation scope.
+        required "scope_schema_url" scope_schema_url: String,
+        /// Name of the instrumentation scope.
+        required "scope_name" scope_name: String,
+        /// Version of the instrumentation scope.
+        required "scope_version" scope_version: String,
+        /// Attributes of the instrumentation scope.
+        required "scope_attributes" scope_attributes: BTreeMap<String, String>,
+        /// Attributes of the record. Values that are not text are JSON text.
+        required "log_attributes" log_attributes: BTreeMap<String, String>,
+        /// ID of the service account that sent the telemetry, if any. Servers of the third
+        /// generation set it.
+        optional "service_account_id" service_account_id: Option<String>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for GetLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetLog")
+            .field("customer_id", &self.customer_id)
+            .field("organization_id", &self.organization_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("user_id", &self.user_id)
+            .field("timestamp", &self.timestamp)
+            .field("trace_id", &self.trace_id)
+            .field("span_id", &self.span_id)
+            .field("trace_flags", &self.trace_flags)
+            .field("severity_text", &self.severity_text)
+            .field("severity_number", &self.severity_number)
+            .field("service_name", &self.service_name)
+            .field("event_name", &self.event_name)
+            .field("resource_schema_url", &self.resource_schema_url)
+            .field("resource_attributes", &self.resource_attributes)
+            .field("scope_schema_url", &self.scope_schema_url)
+            .field("scope_name", &self.scope_name)
+            .field("scope_version", &self.scope_version)
+            .field("scope_attributes", &self.scope_attributes)
+            .field("service_account_id", &self.service_account_id)
+            .finish_non_exhaustive()
+    }
+}
+
+response_struct! {
+    /// A page of log records.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct LogFeed {
+        /// Log records on this page.
+        #[cfg_attr(feature = "schemars", schemars(default))]
+        optional "results" results: Vec<GetLog>,
+        /// Cursor of the next page, if there is one.
+        optional "next" next: Option<String>,
+        /// Cursor of the next page; some servers set it instead of `next`.
+        optional "cursor" cursor: Option<String>,
+    }
+}
+
+response_struct! {
+    /// Response containing a page of log records.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetLogs {
+        /// The requested page.
+        required "logs" logs: LogFeed,
+    }
+}
+
+open_enum! {
+    /// Order of results.
+    pub enum SortOrder {
+        /// `asc`.
+        Asc = "asc",
+        /// `desc`.
+        Desc = "desc",
+    }
+}
+
+/// Search of log records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct LogsRequest {
+    /// Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`;
+    /// everything matches if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            description = "Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything matches if omitted."
+        )
+    )]
+    pub search_expression: Option<String>,
+    /// Order of the records by time: `desc` (default), newest first, or `asc`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<SortOrder>,
+}
+
+impl Default for LogsRequest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LogsRequest {
+    /// Creates a request without optional fields.
+    pub fn new() -> Self {
+        Self { search_expression: None, order: None }
+    }
+
+    /// Sets the optional field `search_expression`.
+    #[must_use]
+    pub fn search_expression(mut self, search_expression: impl Into<String>) -> Self {
+        self.search_expression = Some(search_expression.into());
+        self
+    }
+
+    /// Sets the optional field `order`.
+    #[must_use]
+    pub fn order(mut self, order: impl Into<SortOrder>) -> Self {
+        self.order = Some(order.into());
+        self
+    }
+}
+
+response_struct! {
+    /// An evaluation of a span.
+    #[derive(Clone, PartialEq)]
+    pub struct GetSpanEvaluation {
+        /// ID of the customer that sent the telemetry.
+        required "customer_id" customer_id: String,
+        /// ID of the organization.
+        required "organization_id" organization_id: String,
+        /// ID of the workspace.
+        required "workspace_id" workspace_id: String,
+        /// ID of the user that sent the telemetry.
+        required "user_id" user_id: String,
+        /// ID of the trace.
+        required "trace_id" trace_id: String,
+        /// ID of the evaluated span.
+        required "span_id" span_id: String,
+        /// ID of the evaluated response.
+        required "response_id" response_id: String,
+        /// ID of the conversation.
+        required "conversation_id" conversation_id: String,
+        /// When the span was evaluated, in UTC.
+        required_timestamp "timestamp" timestamp: DateTime<Utc>,
+        /// Name of the evaluation.
+        required "evaluation_name" evaluation_name: String,
+        /// Score; 0 if there is none.
+        required "score_value" score_value: f64,
+        /// Label; empty if there is none.
+        required "score_label" score_label: String,
+        /// Explanation of the score.
+        required "explanation" explanation: String,
+        /// Other attributes of the evaluation.
+        required "metadata" metadata: BTreeMap<String, String>,
+        /// ID of the service account that sent the telemetry, if any. Servers of the third
+        /// generation set it.
+        optional "service_account_id" service_account_id: Option<String>,
+    }
+}
+
+// Omits secret fields.
+impl std::fmt::Debug for GetSpanEvaluation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetSpanEvaluation")
+            .field("customer_id", &self.customer_id)
+            .field("organization_id", &self.organization_id)
+            .field("workspace_id", &self.workspace_id)
+            .field("user_id", &self.user_id)
+            .field("trace_id", &self.trace_id)
+            .field("span_id", &self.span_id)
+            .field("response_id", &self.response_id)
+            .field("conversation_id", &self.conversation_id)
+            .field("timestamp", &self.timestamp)
+            .field("evaluation_name", &self.evaluation_name)
+            .field("score_value", &self.score_value)
+            .field("score_label", &self.score_label)
+            .field("service_account_id", &self.service_account_id)
+            .finish_non_exhaustive()
+    }
+}
+
+response_struct! {
+    /// A page of evaluations.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct SpanEvaluationFeed {
+        /// Evaluations on this page.
+        #[cfg_attr(feature = "schemars", schemars(default))]
+        optional "results" results: Vec<GetSpanEvaluation>,
+        /// Cursor of the next page, if there is one.
+        optional "next" next: Option<String>,
+        /// Cursor of the next page; some servers set it instead of `next`.
+        optional "cursor" cursor: Option<String>,
+    }
+}
+
+response_struct! {
+    /// Response containing a page of evaluations.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct GetSpanEvaluations {
+        /// The requested page.
+        required "span_evaluations" span_evaluations: SpanEvaluationFeed,
+    }
+}
+
+/// Search of span evaluations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct SpanEvaluationsRequest {
+    /// Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`;
+    /// everything matches if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            description = "Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything matches if omitted."
+        )
+    )]
+    pub search_expression: Option<String>,
+}
+
+impl Default for SpanEvaluationsRequest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SpanEvaluationsRequest {
+    /// Creates a request without optional fields.
+    pub fn new() -> Self {
+        Self { search_expression: None }
+    }
+
+    /// Sets the optional field `search_expression`.
+    #[must_use]
+    pub fn search_expression(mut self, search_expression: impl Into<String>) -> Self {
+        self.search_expression = Some(search_expression.into());
+        self
+    }
+}
+
+open_enum! {
+    /// Operator of search expressions.
+    pub enum OtelFieldOperator {
+        /// `eq`.
+        Eq = "eq",
+        /// `neq`.
+        Neq = "neq",
+        /// `lt`.
+        Lt = "lt",
+        /// `lte`.
+        Lte = "lte",
+        /// `gt`.
+        Gt = "gt",
+        /// `gte`.
+        Gte = "gte",
+        /// `like`.
+        Like = "like",
+        /// `ilike`.
+        Ilike = "ilike",
+        /// `not_like`.
+        NotLike = "not_like",
+        /// `not_ilike`.
+        NotIlike = "not_ilike",
+        /// `between`.
+        Between = "between",
+        /// `not_between`.
+        NotBetween = "not_between",
+        /// `in`.
+        In = "in",
+        /// `not_in`.
+        NotIn = "not_in",
+        /// `exists`.
+        Exists = "exists",
+        /// `not_exists`.
+        NotExists = "not_exists",
+        /// `regexp`.
+        Regexp = "regexp",
+        /// `not_regexp`.
+        NotRegexp = "not_regexp",
+        /// `contains`.
+        Contains = "contains",
+        /// `not_contains`.
+        NotContains = "not_contains",
+        /// `has`.
+        Has = "has",
+        /// `hasAny`.
+        HasAny = "hasAny",
+        /// `hasAll`.
+        HasAll = "hasAll",
+        /// `hasToken`.
+        HasToken = "hasToken",
+    }
+}
+
+open_enum! {
+    /// How the values of a measure are combined.
+    pub enum MetricAggregation {
+        /// `count`.
+        Count = "count",
+        /// `count_distinct`.
+        CountDistinct = "count_distinct",
+        /// `sum`.
+        Sum = "sum",
+        /// `avg`.
+        Avg = "avg",
+        /// `min`.
+        Min = "min",
+        /// `max`.
+        Max = "max",
+        /// `p50`.
+        P50 = "p50",
+        /// `p90`.
+        P90 = "p90",
+        /// `p95`.
+        P95 = "p95",
+        /// `p99`.
+        P99 = "p99",
+    }
+}
+
+response_struct! {
+    /// A field of spans, traces, log records or span evaluations.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct OtelFieldDefinition {
+        /// Name in search expressions.
+        required "name" name: String,
+        /// Name to show to people.
+        required "label" label: String,
+        /// Type of the field.
+        required "type" r#type: FieldType,
+        /// Operators that the field supports.
+        required "supported_operators" supported_operators: Vec<OtelFieldOperator>,
+        /// Aggregations that the field supports, if the server reports them.
+        #[cfg_attr(feature = "schemars", schemars(default))]
+        optional "supported_aggregations" supported_aggregations: Vec<MetricAggregation>,
+        /// Name of the group that the field belongs to, if any.
+        optional "group" group: Option<String>,
+        /// Attribute that the field is read from, if any. Servers of the third generation set
+        /// it.
+        optional "source_attribute_key" source_attribute_key: Option<String>,
+    }
+}
+
+response_struct! {
+    /// Response containing the fields of spans.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetSpanFields {
+        /// The fields.
+        required "field_definitions" field_definitions: Vec<OtelFieldDefinition>,
+    }
+}
+
+response_struct! {
+    /// Response containing the fields of span evaluations.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetSpanEvaluationFields {
+        /// The fields.
+        required "field_definitions" field_definitions: Vec<OtelFieldDefinition>,
+    }
+}
+
+response_struct! {
+    /// Response containing the fields of traces.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetTraceFields {
+        /// The fields.
+        required "field_definitions" field_definitions: Vec<OtelFieldDefinition>,
+    }
+}
+
+response_struct! {
+    /// Response containing the fields of log records.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetLogFields {
+        /// The fields.
+        required "field_definitions" field_definitions: Vec<OtelFieldDefinition>,
+    }
+}
+
+response_struct! {
+    /// Response containing the values of a span field.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetSpanFieldOptions {
+        /// Values of the field, or `None` if it is free text.
+        #[cfg_attr(feature = "schemars", schemars(description = "Values of the field, or null if it is free text."))]
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "options" options: Option<Vec<String>>,
+    }
+}
+
+response_struct! {
+    /// Response containing the values of a span evaluation field.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetSpanEvaluationFieldOptions {
+        /// Values of the field, or `None` if it is free text.
+        #[cfg_attr(feature = "schemars", schemars(description = "Values of the field, or null if it is free text."))]
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "options" options: Option<Vec<String>>,
+    }
+}
+
+response_struct! {
+    /// Response containing the values of a trace field.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetTraceFieldOptions {
+        /// Values of the field, or `None` if it is free text.
+        #[cfg_attr(feature = "schemars", schemars(description = "Values of the field, or null if it is free text."))]
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "options" options: Option<Vec<String>>,
+    }
+}
+
+response_struct! {
+    /// Response containing the values of a log field.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct GetLogFieldOptions {
+        /// Values of the field, or `None` if it is free text.
+        #[cfg_attr(feature = "schemars", schemars(description = "Values of the field, or null if it is free text."))]
+        #[cfg_attr(feature = "schemars", schemars(required))]
+        optional "options" options: Option<Vec<String>>,
+    }
+}
+
+response_struct! {
+    /// What to compute.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct MetricDefinition {
+        /// Field whose values are combined. `count` ignores the values.
+        required "measure" measure: String,
+        /// How the values are combined.
+        required "aggregation" aggregation: MetricAggregation,
+    }
+}
+
+impl MetricDefinition {
+    /// Creates a value with the required fields.
+    pub fn new(measure: impl Into<String>, aggregation: impl Into<MetricAggregation>) -> Self {
+        Self {
+            measure: measure.into(),
+            aggregation: aggregation.into(),
+            extra: crate::Extra::new(),
+        }
+    }
+}
+
+open_enum! {
+    /// Length of a time bucket. `auto` selects one that fits the time range.
+    pub enum TimestampGranularity {
+        /// `auto`.
+        Auto = "auto",
+        /// `second`.
+        Second = "second",
+        /// `minute`.
+        Minute = "minute",
+        /// `hour`.
+        Hour = "hour",
+        /// `day`.
+        Day = "day",
+        /// `week`.
+        Week = "week",
+        /// `month`.
+        Month = "month",
+    }
+}
+
+response_struct! {
+    /// Groups results by time.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct TimeDimension {
+        /// Length of a time bucket; `auto` if `None`.
+        #[cfg_attr(feature = "schemars", schemars(description = "Length of a time bucket; `auto` if omitted."))]
+        omittable "granularity" granularity: Option<TimestampGranularity>,
+    }
+}
+
+impl Default for TimeDimension {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TimeDimension {
+    /// Creates a value without optional fields.
+    pub fn new() -> Self {
+        Self { granularity: None, extra: crate::Extra::new() }
+    }
+
+    /// Sets the optional field `granularity`.
+    #[must_use]
+    pub fn granularity(mut self, granularity: impl Into<TimestampGranularity>) -> Self {
+        self.granularity = Some(granularity.into());
+        self
+    }
+}
+
+response_struct! {
+    /// How results are ordered.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct OrderByClause {
+        /// Name of the metric, a dimension, or `time_bucket`.
+        required "field" field: String,
+        /// `asc` (default) or `desc`.
+        omittable "direction" direction: Option<SortOrder>,
+    }
+}
+
+impl OrderByClause {
+    /// Creates a value with the required fields.
+    pub fn new(field: impl Into<String>) -> Self {
+        Self { field: field.into(), direction: None, extra: crate::Extra::new() }
+    }
+
+    /// Sets the optional field `direction`.
+    #[must_use]
+    pub fn direction(mut self, direction: impl Into<SortOrder>) -> Self {
+        self.direction = Some(direction.into());
+        self
+    }
+}
+
+/// What to compute, and how to group the results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct AggregationRequest {
+    /// What to compute.
+    pub metric: MetricDefinition,
+    /// Fields by whose values the results are grouped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<Vec<String>>,
+    /// Groups the results by time, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_dimension: Option<TimeDimension>,
+    /// Search expression, such as `service_name = 'shop'`; everything is included if
+    /// `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schemars",
+        schemars(
+            description = "Search expression, such as `service_name = 'shop'`; everything is included if omitted."
+        )
+    )]
+    pub search_expression: Option<String>,
+    /// How the results are ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_by: Option<Vec<OrderByClause>>,
+    /// Maximum number of results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 10000)))]
+    pub limit: Option<i64>,
+}
+
+impl AggregationRequest {
+    /// Creates a request with the required fields.
+    pub fn new(metric: impl Into<MetricDefinition>) -> Self {
+        Self {
+            metric: metric.into(),
+            dimensions: None,
+            time_dimension: None,
+            search_expression: None,
+            order_by: None,
+            limit: None,
+        }
+    }
+
+    /// Sets the optional field `dimensions`.
+    #[must_use]
+    pub fn dimensions(mut self, dimensions: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.dimensions = Some(dimensions.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the optional field `time_dimension`.
+    #[must_use]
+    pub fn time_dimension(mut self, time_dimension: impl Into<TimeDimension>) -> Self {
+        self.time_dimension = Some(time_dimension.into());
+        self
+    }
+
+    /// Sets the optional field `search_expression`.
+    #[must_use]
+    pub fn search_expression(mut self, search_expression: impl Into<String>) -> Self {
+        self.search_expression = Some(search_expression.into());
+        self
+    }
+
+    /// Sets the optional field `order_by`.
+    #[must_use]
+    pub fn order_by(
+        mut self,
+        order_by: impl IntoIterator<Item = impl Into<OrderByClause>>,
+    ) -> Self {
+        self.order_by = Some(order_by.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets the optional field `limit`.
+    #[must_use]
+    pub fn limit(mut self, limit: i64) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+}
+
+response_struct! {
+    /// A computed value.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct AggregationRow {
+        /// Name of the metric: the aggregation and the measure, such as `p95_duration_ns`.
+        required "metric_name" metric_name: String,
+        /// The value, or `None` if there is none.
+        #[cfg_attr(feature = "schemars", schemars(description = "The value, or null if there is none."))]
+        optional "metric_value" metric_value: Option<f64>,
+        /// Start of the time bucket, in UTC, if the results are grouped by time.
+        optional_timestamp "time_bucket" time_bucket: Option<DateTime<Utc>>,
+        /// Values of the dimensions by name.
+        optional "dimensions" dimensions: Option<RawJson>,
+    }
+}
+
+response_struct! {
+    /// The time range of an aggregation.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct AggregationMeta {
+        /// Start of the time range, in UTC.
+        required_timestamp "from_timestamp" from_timestamp: DateTime<Utc>,
+        /// End of the time range, in UTC.
+        required_timestamp "to_timestamp" to_timestamp: DateTime<Utc>,
+        /// Length of a time bucket in seconds, if the results are grouped by time.
+        optional_integer "granularity_seconds" granularity_seconds: Option<i64>,
+    }
+}
+
+response_struct! {
+    /// Computed values and their time range.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct Aggregation {
+        /// The computed values.
+        required "data" data: Vec<AggregationRow>,
+        /// The time range.
+        required "meta" meta: AggregationMeta,
+    }
+}
+
+response_struct! {
+    /// Identifies a span.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct TelemetrySpanReference {
+        /// ID of the trace, as 32 hexadecimal digits.
+        required "trace_id" trace_id: String,
+        /// ID of the span, as 16 hexadecimal digits.
+        required "span_id" span_id: String,
+    }
+}
+
+impl TelemetrySpanReference {
+    /// Creates a value with the required fields.
+    pub fn new(trace_id: impl Into<String>, span_id: impl Into<String>) -> Self {
+        Self { trace_id: trace_id.into(), span_id: span_id.into(), extra: crate::Extra::new() }
+    }
+}
+
+open_enum! {
+    /// Attributes of a span that a value is read from.
+    pub enum SpanDatasetSourceNamespace {
+        /// `span_attributes`.
+        SpanAttributes = "span_attributes",
+        /// `resource_attributes`.
+        ResourceAttributes = "resource_attributes",
+    }
+}
+
+response_struct! {
+    /// An attribute of a span.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SpanDatasetSourceReference {
+        /// Whether it is an attribute of the span or of its resource.
+        required "namespace" namespace: SpanDatasetSourceNamespace,
+        /// Name of the attribute. Dots are part of the name.
+        required "key" key: String,
+    }
+}
+
+impl SpanDatasetSourceReference {
+    /// Creates a value with the required fields.
+    pub fn new(namespace: impl Into<SpanDatasetSourceNamespace>, key: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), key: key.into(), extra: crate::Extra::new() }
+    }
+}
+
+response_struct! {
+    /// Where a field of a payload comes from.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SpanDatasetMapping {
+        /// Field of the payload. Dots are part of the name.
+        required "target_field" target_field: String,
+        /// Attribute that the value is read from.
+        required "source_field" source_field: SpanDatasetSourceReference,
+    }
+}
+
+impl SpanDatasetMapping {
+    /// Creates a value with the required fields.
+    pub fn new(
+        target_field: impl Into<String>,
+        source_field: impl Into<SpanDatasetSourceReference>,
+    ) -> Self {
+        Self {
+            target_field: target_field.into(),
+            source_field: source_field.into(),
+            extra: crate::Extra::new(),
+        }
+    }
+}
+
+response_struct! {
+    /// How payloads are built from spans. An attribute that is missing, blank or an empty
+    /// array omits its field. Text that contains a JSON object or array becomes that value;
+    /// other text remains text.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct SpanDatasetMappingContract {
+        /// Version of the rules; always 1.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 1)))]
+        omittable_integer "version" version: Option<i64>,
+        /// The fields of a payload. No two of them may have the same `target_field`.
+        required "mappings" mappings: Vec<SpanDatasetMapping>,
+    }
+}
+
+impl SpanDatasetMappingContract {
+    /// Creates a value with the required fields.
+    pub fn new(mappings: impl IntoIterator<Item = impl Into<SpanDatasetMapping>>) -> Self {
+        Self {
+            version: None,
+            mappings: mappings.into_iter().map(Into::into).collect(),
+            extra: crate::Extra::new(),
+        }
+    }
+
+    /// Sets the optional field `version`.
+    #[must_use]
+    pub fn version(mut self, version: i64) -> Self {
+        self.version = Some(version);
+        self
+    }
+}
+
+/// Spans to import, and what to take from them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ImportFromSpansRequest {
+    /// Spans to import, in the order of the records.
+    #[cfg_attr(feature = "schemars", schemars(length(min = 1, max = 10000)))]
+    pub span_references: Vec<TelemetrySpanReference>,
+    /// How payloads are built.
+    pub mapping_contract: SpanDatasetMappingContract,
+}
+
+impl ImportFromSpansRequest {
+    /// Creates a request with the required fields.
+    pub fn new(
+        span_references: impl IntoIterator<Item = impl Into<TelemetrySpanReference>>,
+        mapping_contract: impl Into<SpanDatasetMappingContract>,
+    ) -> Self {
+        Self {
+            span_references: span_references.into_iter().map(Into::into).collect(),
+            mapping_contract: mapping_contract.into(),
+        }
     }
 }
 
@@ -739,14 +2874,117 @@ pub fn schemas() -> Vec<(&'static str, schemars::Schema)> {
         ("TaskPage", schemars::schema_for!(TaskPage)),
         ("ListTasksResponse", schemars::schema_for!(ListTasksResponse)),
         ("ExportResponse", schemars::schema_for!(ExportResponse)),
-        ("JudgeDefinition", schemars::schema_for!(JudgeDefinition)),
         ("JudgeRecordRequest", schemars::schema_for!(JudgeRecordRequest)),
         ("JudgeAnswer", schemars::schema_for!(JudgeAnswer)),
-        ("JudgeRecordResponse", schemars::schema_for!(JudgeRecordResponse)),
         ("File", schemars::schema_for!(File)),
         ("ListFilesResponse", schemars::schema_for!(ListFilesResponse)),
         ("DeleteFileResponse", schemars::schema_for!(DeleteFileResponse)),
         ("SignedUrl", schemars::schema_for!(SignedUrl)),
+        ("FilterOperator", schemars::schema_for!(FilterOperator)),
+        ("FilterCondition", schemars::schema_for!(FilterCondition)),
+        ("FilterGroup", schemars::schema_for!(FilterGroup)),
+        ("Filter", schemars::schema_for!(Filter)),
+        ("FilterPayload", schemars::schema_for!(FilterPayload)),
+        ("ChatCompletionEventPreview", schemars::schema_for!(ChatCompletionEventPreview)),
+        ("ChatTranscriptionEvent", schemars::schema_for!(ChatTranscriptionEvent)),
+        ("ChatCompletionEvent", schemars::schema_for!(ChatCompletionEvent)),
+        ("ChatCompletionEventFeed", schemars::schema_for!(ChatCompletionEventFeed)),
+        (
+            "SearchChatCompletionEventsRequest",
+            schemars::schema_for!(SearchChatCompletionEventsRequest),
+        ),
+        (
+            "SearchChatCompletionEventsResponse",
+            schemars::schema_for!(SearchChatCompletionEventsResponse),
+        ),
+        (
+            "SearchChatCompletionEventIdsRequest",
+            schemars::schema_for!(SearchChatCompletionEventIdsRequest),
+        ),
+        (
+            "SearchChatCompletionEventIdsResponse",
+            schemars::schema_for!(SearchChatCompletionEventIdsResponse),
+        ),
+        ("FieldType", schemars::schema_for!(FieldType)),
+        ("FieldDefinition", schemars::schema_for!(FieldDefinition)),
+        ("FieldGroup", schemars::schema_for!(FieldGroup)),
+        (
+            "ListChatCompletionFieldsResponse",
+            schemars::schema_for!(ListChatCompletionFieldsResponse),
+        ),
+        ("FieldOption", schemars::schema_for!(FieldOption)),
+        (
+            "FetchChatCompletionFieldOptionsResponse",
+            schemars::schema_for!(FetchChatCompletionFieldOptionsResponse),
+        ),
+        ("FetchFieldOptionCountsRequest", schemars::schema_for!(FetchFieldOptionCountsRequest)),
+        ("FieldOptionCount", schemars::schema_for!(FieldOptionCount)),
+        ("FetchFieldOptionCountsResponse", schemars::schema_for!(FetchFieldOptionCountsResponse)),
+        ("JudgeChatCompletionEventRequest", schemars::schema_for!(JudgeChatCompletionEventRequest)),
+        ("JudgeOutputType", schemars::schema_for!(JudgeOutputType)),
+        ("JudgeClassificationOutputOption", schemars::schema_for!(JudgeClassificationOutputOption)),
+        ("JudgeClassificationOutput", schemars::schema_for!(JudgeClassificationOutput)),
+        ("JudgeRegressionOutput", schemars::schema_for!(JudgeRegressionOutput)),
+        ("JudgeOutputUnion", schemars::schema_for!(JudgeOutputUnion)),
+        ("CreateJudgeRequest", schemars::schema_for!(CreateJudgeRequest)),
+        ("Judge", schemars::schema_for!(Judge)),
+        ("JudgePage", schemars::schema_for!(JudgePage)),
+        ("ListJudgesResponse", schemars::schema_for!(ListJudgesResponse)),
+        ("JudgeConversationRequest", schemars::schema_for!(JudgeConversationRequest)),
+        ("JudgeOutput", schemars::schema_for!(JudgeOutput)),
+        ("CreateCampaignRequest", schemars::schema_for!(CreateCampaignRequest)),
+        ("Campaign", schemars::schema_for!(Campaign)),
+        ("CampaignPage", schemars::schema_for!(CampaignPage)),
+        ("ListCampaignsResponse", schemars::schema_for!(ListCampaignsResponse)),
+        ("FetchCampaignStatusResponse", schemars::schema_for!(FetchCampaignStatusResponse)),
+        ("ChatCompletionEventPage", schemars::schema_for!(ChatCompletionEventPage)),
+        (
+            "ListCampaignSelectedEventsResponse",
+            schemars::schema_for!(ListCampaignSelectedEventsResponse),
+        ),
+        ("SpanStatusCode", schemars::schema_for!(SpanStatusCode)),
+        ("GetSpan", schemars::schema_for!(GetSpan)),
+        ("SpanFeed", schemars::schema_for!(SpanFeed)),
+        ("GetSpans", schemars::schema_for!(GetSpans)),
+        ("SpansRequest", schemars::schema_for!(SpansRequest)),
+        ("GetTrace", schemars::schema_for!(GetTrace)),
+        ("TraceFeed", schemars::schema_for!(TraceFeed)),
+        ("GetTraces", schemars::schema_for!(GetTraces)),
+        ("TracesRequest", schemars::schema_for!(TracesRequest)),
+        ("GetLog", schemars::schema_for!(GetLog)),
+        ("LogFeed", schemars::schema_for!(LogFeed)),
+        ("GetLogs", schemars::schema_for!(GetLogs)),
+        ("SortOrder", schemars::schema_for!(SortOrder)),
+        ("LogsRequest", schemars::schema_for!(LogsRequest)),
+        ("GetSpanEvaluation", schemars::schema_for!(GetSpanEvaluation)),
+        ("SpanEvaluationFeed", schemars::schema_for!(SpanEvaluationFeed)),
+        ("GetSpanEvaluations", schemars::schema_for!(GetSpanEvaluations)),
+        ("SpanEvaluationsRequest", schemars::schema_for!(SpanEvaluationsRequest)),
+        ("OtelFieldOperator", schemars::schema_for!(OtelFieldOperator)),
+        ("MetricAggregation", schemars::schema_for!(MetricAggregation)),
+        ("OtelFieldDefinition", schemars::schema_for!(OtelFieldDefinition)),
+        ("GetSpanFields", schemars::schema_for!(GetSpanFields)),
+        ("GetSpanEvaluationFields", schemars::schema_for!(GetSpanEvaluationFields)),
+        ("GetTraceFields", schemars::schema_for!(GetTraceFields)),
+        ("GetLogFields", schemars::schema_for!(GetLogFields)),
+        ("GetSpanFieldOptions", schemars::schema_for!(GetSpanFieldOptions)),
+        ("GetSpanEvaluationFieldOptions", schemars::schema_for!(GetSpanEvaluationFieldOptions)),
+        ("GetTraceFieldOptions", schemars::schema_for!(GetTraceFieldOptions)),
+        ("GetLogFieldOptions", schemars::schema_for!(GetLogFieldOptions)),
+        ("MetricDefinition", schemars::schema_for!(MetricDefinition)),
+        ("TimestampGranularity", schemars::schema_for!(TimestampGranularity)),
+        ("TimeDimension", schemars::schema_for!(TimeDimension)),
+        ("OrderByClause", schemars::schema_for!(OrderByClause)),
+        ("AggregationRequest", schemars::schema_for!(AggregationRequest)),
+        ("AggregationRow", schemars::schema_for!(AggregationRow)),
+        ("AggregationMeta", schemars::schema_for!(AggregationMeta)),
+        ("Aggregation", schemars::schema_for!(Aggregation)),
+        ("TelemetrySpanReference", schemars::schema_for!(TelemetrySpanReference)),
+        ("SpanDatasetSourceNamespace", schemars::schema_for!(SpanDatasetSourceNamespace)),
+        ("SpanDatasetSourceReference", schemars::schema_for!(SpanDatasetSourceReference)),
+        ("SpanDatasetMapping", schemars::schema_for!(SpanDatasetMapping)),
+        ("SpanDatasetMappingContract", schemars::schema_for!(SpanDatasetMappingContract)),
+        ("ImportFromSpansRequest", schemars::schema_for!(ImportFromSpansRequest)),
         ("ErrorCode", schemars::schema_for!(ErrorCode)),
         ("ErrorDetail", schemars::schema_for!(ErrorDetail)),
         ("ErrorResponse", schemars::schema_for!(ErrorResponse)),

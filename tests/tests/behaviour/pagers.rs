@@ -82,7 +82,7 @@ async fn iterate_pages() {
     let pages: Vec<_> = pages.try_collect().await.unwrap();
     let shapes: Vec<_> =
         pages.iter().map(|page| (page.number, page.count, page.results.len())).collect();
-    assert_eq!(shapes, [(1, 25, 10), (2, 25, 10), (3, 25, 5)]);
+    assert_eq!(shapes, [(1, Some(25), 10), (2, Some(25), 10), (3, Some(25), 5)]);
     let from_second_page = fixture.client.datasets().list_records(dataset.id).page(2).page_size(10);
     assert_eq!(from_second_page.pager().items().count().await, 15);
 }

@@ -1,6 +1,6 @@
 //! Records.
 
-use mistral_datasets::types::RecordSource;
+use mistral_datasets::types::{CreateJudgeRequest, JudgeRegressionOutput, RecordSource};
 use mistral_datasets::{Client, ErrorKind, RawJson};
 use mistral_datasets_tests::Fixture;
 use serde_json::json;
@@ -187,10 +187,8 @@ async fn judge_record_is_not_supported() {
     let fixture = Fixture::start().await;
     let dataset = fixture.create_dataset().await;
     let record = fixture.create_record(&dataset, "hello").await;
-    let judge = json!({
-        "name": "tone", "description": "Is it polite?", "model_name": "m", "instructions": "Judge.",
-        "output": {"type": "REGRESSION", "min": 0, "max": 1}, "tools": []
-    });
+    let output = JudgeRegressionOutput::new("Rude", "Polite").min(0.0).max(1.0);
+    let judge = CreateJudgeRequest::new("Polite", "", "m", output, "Judge.", Vec::<String>::new());
     let error = fixture.client.datasets().records().judge(record.id, judge).await.unwrap_err();
     assert_eq!((error.status(), error.code()), (Some(400), Some("FEATURE_NOT_SUPPORTED")));
     assert_eq!(error.kind(), ErrorKind::Validation);

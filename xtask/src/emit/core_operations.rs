@@ -1,7 +1,7 @@
 //! Emits core-client's operations with progenitor.
 //!
 //! progenitor receives a simplified copy of the document: without limits, which would become validating newtypes in every
-//! signature; with single-element `allOf`s unwrapped, which only add descriptions; without multipart operations, which it does
+//! signature; without the contents of named schemas; without multipart operations, which it does
 //! not support; and without summaries, because the descriptions are better first lines of doc comments. Every named schema is
 //! replaced by its type in `mistral-datasets-types`, which decodes leniently.
 
@@ -15,6 +15,7 @@ use crate::model::Model;
 /// Emits `generated.rs`.
 pub fn emit(document: &Value, model: &Model) -> Result<String, String> {
     let mut simplified = document.clone();
+    empty_schemas(&mut simplified);
     simplify(&mut simplified);
     remove_multipart(&mut simplified);
     remove_summaries(&mut simplified);
@@ -41,12 +42,19 @@ pub fn emit(document: &Value, model: &Model) -> Result<String, String> {
         syn::parse2(tokens).map_err(|error| format!("progenitor's output is invalid: {error}"))?;
     DocLines.visit_file_mut(&mut file);
     CustomDecoder.visit_file_mut(&mut file);
+    import_encode_path(&mut file);
     rust_text::format(&format!("{}{}", preamble("//"), prettyplease::unparse(&file)))
 }
 
 /// Schema keywords that only matter for documentation and the client's checks.
 const IGNORED_KEYWORDS: [&str; 7] =
     ["minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "default"];
+
+/// Empties the named schemas, whose types are replaced. progenitor does not support all of them.
+fn empty_schemas(document: &mut Value) {
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else { return };
+    schemas.values_mut().for_each(|schema| *schema = serde_json::json!({"type": "object"}));
+}
 
 fn simplify(value: &mut Value) {
     match value {
@@ -106,6 +114,30 @@ impl VisitMut for CustomDecoder {
             expression.path = syn::parse_quote!(crate::body::read);
         }
     }
+}
+
+/// Imports core-client's `encode_path` instead of progenitor's, which leaves a `\` that URL parsers turn into a `/`. It is
+/// called in macros, whose contents are not parsed.
+fn import_encode_path(file: &mut syn::File) {
+    for item in &mut file.items {
+        if let syn::Item::Use(item) = item
+            && let syn::UseTree::Path(path) = &mut item.tree
+            && let syn::UseTree::Group(group) = &mut *path.tree
+        {
+            let names = std::mem::take(&mut group.items).into_iter();
+            group.items = names
+                .filter(
+                    |tree| !matches!(tree, syn::UseTree::Name(name) if name.ident == "encode_path"),
+                )
+                .collect();
+        }
+    }
+    file.items.insert(
+        0,
+        syn::parse_quote!(
+            use crate::path::encode_path;
+        ),
+    );
 }
 
 /// Splits multi-line doc attributes into one per line. A multi-line attribute would be printed as an indented block, which

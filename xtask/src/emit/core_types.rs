@@ -5,25 +5,27 @@ use std::fmt::Write;
 use super::preamble;
 use super::rust_text::{self, doc, field_type, identifier, indented, is_eq, pascal, value_type};
 use super::wording::with_none;
-use crate::model::{Field, Kind, Model, Role, Schema, Type};
+use crate::model::{Field, Kind, Model, ObjectVariant, Role, Schema, Type};
 
 /// Emits `schemas.rs`.
 pub fn emit(model: &Model) -> Result<String, String> {
     let mut text = preamble("//");
     text.push_str(
         "\n//! The wire types of the API, one for each schema of the document, by the same names.\n\n\
+         use std::collections::BTreeMap;\n\n\
          use chrono::{DateTime, Utc};\nuse serde::{Deserialize, Serialize};\nuse uuid::Uuid;\n\n\
-         use crate::open_enum::open_enum;\nuse crate::raw_json::{RawJson, raw_object};\nuse crate::response_struct::response_struct;\n\n",
+         use crate::object_union::object_union;\nuse crate::open_enum::open_enum;\nuse crate::raw_json::{RawJson, raw_object};\nuse crate::response_struct::response_struct;\n\n",
     );
     for schema in &model.schemas {
         match &schema.kind {
             Kind::Object { .. } if is_multipart(schema) => {}
-            Kind::Object { fields } => match schema.role {
-                Role::Response => response(&mut text, model, schema, fields),
-                Role::Request => request(&mut text, model, schema, fields),
-            },
+            Kind::Object { fields } if schema.is_value() => value(&mut text, model, schema, fields),
+            Kind::Object { fields } => request(&mut text, model, schema, fields),
             Kind::FreeObject { known } => raw_object(&mut text, schema, known)?,
             Kind::OpenEnum { values } => open_enum(&mut text, schema, values),
+            Kind::ObjectUnion { discriminator, variants } => {
+                object_union(&mut text, model, schema, discriminator.as_deref(), variants);
+            }
             Kind::Union { variants } => union(&mut text, schema, variants)?,
         }
     }
@@ -48,26 +50,35 @@ fn schemas(text: &mut String, model: &Model) {
     text.push_str("]\n}\n");
 }
 
-fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
+/// Emits a struct that programs read. If requests contain it, it has constructors, too.
+fn value(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
     let eq = if fields.iter().all(|field| is_eq(model, &field.ty)) { ", Eq" } else { "" };
+    let is_response = schema.role == Role::Response;
     let mut code = String::new();
     for field in fields {
         code.push_str(&doc(&with_none(&field.description)));
         code.push_str(&schemars_description(&field.description));
-        if !field.required && matches!(field.ty, Type::Array(_)) {
+        code.push_str(&schemars_limits(field));
+        let need = match field.required {
+            true if !field.nullable => "required",
+            false if !is_response => "omittable",
+            _ => "optional",
+        };
+        let is_optional = !field_type(field, schema.role).starts_with("Option<");
+        if need == "optional" && is_optional {
             code.push_str("#[cfg_attr(feature = \"schemars\", schemars(default))]\n");
         }
-        let macro_keyword = match (field.required, &field.ty) {
-            (true, Type::DateTime) => "required_timestamp",
-            (false, Type::DateTime) => "optional_timestamp",
-            (true, Type::Integer) => "required_integer",
-            (false, Type::Integer) => "optional_integer",
-            (true, _) => "required",
-            (false, _) => "optional",
+        if field.required && field.nullable {
+            code.push_str("#[cfg_attr(feature = \"schemars\", schemars(required))]\n");
+        }
+        let kind = match &field.ty {
+            Type::DateTime => "_timestamp",
+            Type::Integer => "_integer",
+            _ => "",
         };
         let _ = writeln!(
             code,
-            "{macro_keyword} {:?} {}: {},",
+            "{need}{kind} {:?} {}: {},",
             field.name,
             identifier(&field.name),
             field_type(field, schema.role)
@@ -84,6 +95,9 @@ fn response(text: &mut String, model: &Model, schema: &Schema, fields: &[Field])
     let _ = writeln!(text, "response_struct! {{\n{}}}\n", indented(&item));
     if secret {
         redacted(text, schema, fields);
+    }
+    if !is_response {
+        constructors(text, schema, fields);
     }
 }
 
@@ -105,15 +119,20 @@ fn redacted(text: &mut String, schema: &Schema, fields: &[Field]) {
 
 fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
     let eq = if fields.iter().all(|field| is_eq(model, &field.ty)) { ", Eq" } else { "" };
+    let secret = fields.iter().any(|field| field.secret);
+    let debug = if secret { "" } else { " Debug," };
     let _ = writeln!(
         text,
-        "{}#[derive(Clone, Debug, PartialEq{eq}, Serialize, Deserialize)]\n\
+        "{}#[derive(Clone,{debug} PartialEq{eq}, Serialize, Deserialize)]\n\
          #[cfg_attr(feature = \"schemars\", derive(schemars::JsonSchema))]\n#[non_exhaustive]\npub struct {} {{",
         doc(&with_none(&schema.description)),
         schema.name
     );
     for field in fields {
         text.push_str(&doc(&with_none(&field.description)));
+        if identifier(&field.name).trim_start_matches("r#") != field.name {
+            let _ = writeln!(text, "#[serde(rename = {:?})]", field.name);
+        }
         if !field.required {
             text.push_str("#[serde(default, skip_serializing_if = \"Option::is_none\")]\n");
         }
@@ -123,6 +142,9 @@ fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) 
             writeln!(text, "pub {}: {},", identifier(&field.name), field_type(field, schema.role));
     }
     text.push_str("}\n\n");
+    if secret {
+        redacted(text, schema, fields);
+    }
     constructors(text, schema, fields);
 }
 
@@ -134,7 +156,9 @@ fn constructors(text: &mut String, schema: &Schema, fields: &[Field]) {
     for field in fields {
         let id = identifier(&field.name);
         let (ty, value) = constructor_parameter(field);
-        if field.required {
+        if let Some(constant) = field.constant() {
+            let _ = write!(values, "{id}: {constant:?}.to_owned(),");
+        } else if field.required {
             parameters.push(format!("{id}: {ty}"));
             values.push_str(&if value == id {
                 format!("{id},")
@@ -150,6 +174,9 @@ fn constructors(text: &mut String, schema: &Schema, fields: &[Field]) {
             );
         }
     }
+    if schema.is_value() {
+        values.push_str("extra: crate::Extra::new(),");
+    }
     // Clippy expects `Default` next to a `new` without parameters.
     if parameters.is_empty() {
         let _ = writeln!(
@@ -157,9 +184,10 @@ fn constructors(text: &mut String, schema: &Schema, fields: &[Field]) {
             "impl Default for {name} {{\nfn default() -> Self {{\nSelf::new()\n}}\n}}\n"
         );
     }
+    let what = if schema.is_value() { "value" } else { "request" };
     let about = match parameters.is_empty() {
-        true => "Creates a request without optional fields.",
-        false => "Creates a request with the required fields.",
+        true => format!("Creates a {what} without optional fields."),
+        false => format!("Creates a {what} with the required fields."),
     };
     let _ = writeln!(
         text,
@@ -171,13 +199,17 @@ fn constructors(text: &mut String, schema: &Schema, fields: &[Field]) {
 /// Returns the type of a parameter of a constructor or setter, and the expression that converts it to the field's value.
 fn constructor_parameter(field: &Field) -> (String, String) {
     let name = identifier(&field.name);
+    if field.required && field.nullable {
+        let ty = value_type(&field.ty);
+        return (format!("impl Into<Option<{ty}>>"), format!("{name}.into()"));
+    }
     match &field.ty {
-        Type::String | Type::Named(_) => {
+        Type::String | Type::Named(_) | Type::Json => {
             (format!("impl Into<{}>", value_type(&field.ty)), format!("{name}.into()"))
         }
         Type::Array(items) => match **items {
-            Type::String => (
-                "impl IntoIterator<Item = impl Into<String>>".to_owned(),
+            Type::String | Type::Named(_) => (
+                format!("impl IntoIterator<Item = impl Into<{}>>", value_type(items)),
                 format!("{name}.into_iter().map(Into::into).collect()"),
             ),
             _ => (
@@ -215,11 +247,20 @@ fn schemars_limits(field: &Field) -> String {
     let limits = &field.limits;
     let text = |limit: Option<u64>| limit.map(|limit| limit.to_string());
     let number = |limit: Option<i64>| limit.map(|limit| limit.to_string());
+    let exclusive = |name: &str, limit: Option<i64>| match limit {
+        Some(limit) => attribute(&format!("extend({name:?} = {limit})")),
+        None => String::new(),
+    };
     range(
         "length",
         text(limits.min_length.or(limits.min_items)),
         text(limits.max_length.or(limits.max_items)),
-    ) + &range("range", number(limits.minimum), number(limits.maximum))
+    ) + &range(
+        "range",
+        number(limits.minimum.filter(|_| !limits.exclusive_minimum)),
+        number(limits.maximum.filter(|_| !limits.exclusive_maximum)),
+    ) + &exclusive("exclusiveMinimum", limits.minimum.filter(|_| limits.exclusive_minimum))
+        + &exclusive("exclusiveMaximum", limits.maximum.filter(|_| limits.exclusive_maximum))
         + &match field.choices.is_empty() {
             true => String::new(),
             false => attribute(&format!("extend(\"enum\" = {:?})", field.choices)),
@@ -272,12 +313,53 @@ fn open_enum(text: &mut String, schema: &Schema, values: &[String]) {
     let _ = writeln!(text, "open_enum! {{\n{}}}\n", indented(&item));
 }
 
+fn object_union(
+    text: &mut String,
+    model: &Model,
+    schema: &Schema,
+    discriminator: Option<&str>,
+    variants: &[ObjectVariant],
+) {
+    let mut rows = String::new();
+    for variant in variants {
+        let object = model.schema(&variant.schema);
+        let selected_by = match &variant.tag {
+            Some(tag) => format!("has_value({:?}, {tag:?})", discriminator.unwrap_or_default()),
+            None => {
+                let Kind::Object { fields } = &object.kind else {
+                    unreachable!("the reader only accepts objects as variants");
+                };
+                let required = fields.iter().filter(|field| field.required);
+                let names: Vec<&str> = required.map(|field| field.name.as_str()).collect();
+                format!("has_all(&{names:?})")
+            }
+        };
+        let _ = writeln!(
+            rows,
+            "{}{}({}) if {selected_by},",
+            doc(&with_none(&object.description)),
+            pascal(&variant.name),
+            variant.schema
+        );
+    }
+    let eq = if is_eq(model, &Type::Named(schema.name.clone())) { ", Eq" } else { "" };
+    let by = discriminator.map(|property| format!(" by {property:?}")).unwrap_or_default();
+    let item = format!(
+        "{}#[derive(Clone, Debug, PartialEq{eq})]\npub enum {}{by} {{\n{}}}\n",
+        doc(&with_none(&schema.description)),
+        schema.name,
+        indented(&rows)
+    );
+    let _ = writeln!(text, "object_union! {{\n{}}}\n", indented(&item));
+}
+
 fn union(text: &mut String, schema: &Schema, variants: &[Type]) -> Result<(), String> {
     let _ = writeln!(
         text,
-        "{}#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]\n\
+        "{}#[derive(Clone, Debug, PartialEq{}, Serialize, Deserialize)]\n\
          #[cfg_attr(feature = \"schemars\", derive(schemars::JsonSchema))]\n#[serde(untagged)]\npub enum {} {{",
         doc(&with_none(&schema.description)),
+        if variants.contains(&Type::Number) { "" } else { ", Eq" },
         schema.name
     );
     let mut first = None;
@@ -285,6 +367,7 @@ fn union(text: &mut String, schema: &Schema, variants: &[Type]) -> Result<(), St
         let (name, what) = match variant {
             Type::String => ("String", "A string."),
             Type::Number => ("Number", "A number."),
+            Type::Boolean => ("Boolean", "A boolean."),
             other => {
                 return Err(format!("{}: variant of unsupported type {other:?}", schema.name));
             }

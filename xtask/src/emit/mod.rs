@@ -79,19 +79,40 @@ pub const DOCUMENT: &str = "openapi/datasets.yaml";
 /// Returns all generated files.
 ///
 /// # Errors
-/// Names what the document requires that an emitter does not support.
-pub fn all(document: &Value, model: &Model) -> Result<Vec<Output>, String> {
-    let mut outputs = vec![
-        Output::new("crates/core-client/src/generated.rs", core_operations::emit(document, model)?),
-        Output::new("crates/types/src/schemas.rs", core_types::emit(model)?),
-        Output::new("crates/server/src/api/generated/routes.rs", routes::emit(model)?),
-        Output::new("crates/server/src/api/generated/openapi.json", openapi_json::emit(document)?),
+/// Names everything that the document requires and an emitter does not support, with the files of the other emitters.
+pub fn all(document: &Value, model: &Model) -> Result<Vec<Output>, Unsupported> {
+    let file =
+        |path: &str, text: Result<String, String>| text.map(|text| vec![Output::new(path, text)]);
+    let emitted = [
+        file("crates/core-client/src/generated.rs", core_operations::emit(document, model)),
+        file("crates/types/src/schemas.rs", core_types::emit(model)),
+        file("crates/server/src/api/generated/routes.rs", routes::emit(model)),
+        file("crates/server/src/api/generated/openapi.json", openapi_json::emit(document)),
+        client::emit(model),
+        python::emit(model),
+        node::emit(model),
+        Ok(vec![Output::section("README.md", docs::emit(model))]),
     ];
-    outputs.extend(client::emit(model)?);
-    outputs.extend(python::emit(model)?);
-    outputs.extend(node::emit(model)?);
-    outputs.push(Output::section("README.md", docs::emit(model)));
-    Ok(outputs)
+    let (mut outputs, mut problems) = (Vec::new(), Vec::new());
+    for result in emitted {
+        match result {
+            Ok(files) => outputs.extend(files),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(outputs),
+        false => Err(Unsupported { outputs, problems }),
+    }
+}
+
+/// What the document requires and emitters do not support.
+#[derive(Debug)]
+pub struct Unsupported {
+    /// The files of the other emitters.
+    pub outputs: Vec<Output>,
+    /// One message for each emitter that failed.
+    pub problems: Vec<String>,
 }
 
 /// Returns the first lines of a generated file. Comments of the language start with `comment`.

@@ -3,22 +3,25 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::model::{Field, Model, Role, Type};
+use crate::model::{Field, Kind, Model, Role, Type};
 
 /// Rust keywords that occur as names in the document.
-const KEYWORDS: [&str; 8] = ["type", "match", "move", "ref", "use", "where", "loop", "impl"];
+const KEYWORDS: [&str; 9] = ["type", "match", "move", "ref", "use", "where", "loop", "impl", "in"];
 
 /// Converts a JSON or parameter name to a Rust identifier.
 pub fn identifier(name: &str) -> String {
-    if KEYWORDS.contains(&name) { format!("r#{name}") } else { name.to_owned() }
+    let name = name.to_lowercase();
+    if KEYWORDS.contains(&name.as_str()) { format!("r#{name}") } else { name }
 }
 
-/// Converts a name to Pascal case: `import_from_file` to `ImportFromFile`, `TIMED_OUT` to `TimedOut`.
+/// Converts a name to Pascal case: `import_from_file` to `ImportFromFile`, `TIMED_OUT` to `TimedOut`, `hasAny` to `HasAny`.
 pub fn pascal(name: &str) -> String {
-    name.split(['_', '.', '-'])
-        .filter(|part| !part.is_empty())
-        .map(|part| part[..1].to_uppercase() + &part[1..].to_lowercase())
-        .collect()
+    let part = |part: &str| {
+        let (first, rest) = part.split_at(1);
+        let is_mixed = rest.contains(char::is_lowercase);
+        first.to_uppercase() + &if is_mixed { rest.to_owned() } else { rest.to_lowercase() }
+    };
+    name.split(['_', '.', '-']).filter(|part| !part.is_empty()).map(part).collect()
 }
 
 /// Formats text as a `///` doc comment.
@@ -56,13 +59,13 @@ pub fn indented(text: &str) -> String {
         .collect()
 }
 
-/// Returns the type of a struct field. In a response, a missing array becomes an empty vector. In a request, an optional field
-/// that is not set is not sent.
+/// Returns the type of a struct field. In a response, a missing array or map becomes empty. In a request, an optional field that
+/// is not set is not sent.
 pub fn field_type(field: &Field, role: Role) -> String {
     let ty = value_type(&field.ty);
     match (&field.ty, role) {
-        _ if field.required => ty,
-        (Type::Array(_), Role::Response) if !field.nullable => ty,
+        _ if field.required && !field.nullable => ty,
+        (Type::Array(_) | Type::Map(_), Role::Response) if !field.nullable => ty,
         _ => format!("Option<{ty}>"),
     }
 }
@@ -77,26 +80,45 @@ pub fn value_type(ty: &Type) -> String {
         Type::Integer => "i64".to_owned(),
         Type::Number => "f64".to_owned(),
         Type::Boolean => "bool".to_owned(),
-        Type::FreeObject => "RawJson".to_owned(),
+        Type::FreeObject | Type::Json => "RawJson".to_owned(),
         Type::Array(items) => format!("Vec<{}>", value_type(items)),
+        Type::Map(values) => format!("BTreeMap<String, {}>", value_type(values)),
+        Type::Nullable(ty) => format!("Option<{}>", value_type(ty)),
         Type::Named(name) => name.clone(),
     }
 }
 
 /// Returns whether `Eq` can be derived for the type.
 pub fn is_eq(model: &Model, ty: &Type) -> bool {
-    match ty {
-        Type::Number => false,
-        Type::Array(items) => is_eq(model, items),
-        Type::Named(name) => match &model.schema(name).kind {
-            crate::model::Kind::Object { fields } => {
-                fields.iter().all(|field| is_eq(model, &field.ty))
+    fn is_eq<'m>(model: &'m Model, ty: &'m Type, visited: &mut Vec<&'m str>) -> bool {
+        match ty {
+            Type::Number => false,
+            Type::Array(items) | Type::Map(items) | Type::Nullable(items) => {
+                is_eq(model, items, visited)
             }
-            crate::model::Kind::Union { .. } => false,
+            // Schemas may contain themselves.
+            Type::Named(name) if visited.contains(&name.as_str()) => true,
+            Type::Named(name) => {
+                visited.push(name);
+                is_schema_eq(model, name, visited)
+            }
             _ => true,
-        },
-        _ => true,
+        }
     }
+    fn is_schema_eq<'m>(model: &'m Model, name: &str, visited: &mut Vec<&'m str>) -> bool {
+        match &model.schema(name).kind {
+            Kind::Object { fields } => fields.iter().all(|field| is_eq(model, &field.ty, visited)),
+            Kind::Union { variants } => variants.iter().all(|ty| is_eq(model, ty, visited)),
+            Kind::ObjectUnion { variants, .. } => variants.iter().all(|variant| {
+                visited.contains(&variant.schema.as_str()) || {
+                    visited.push(&variant.schema);
+                    is_schema_eq(model, &variant.schema, visited)
+                }
+            }),
+            Kind::FreeObject { .. } | Kind::OpenEnum { .. } => true,
+        }
+    }
+    is_eq(model, ty, &mut Vec::new())
 }
 
 /// Formats Rust source with the workspace's rustfmt configuration.

@@ -2,11 +2,17 @@
 //!
 //! [`read`](read::read) converts the document to a [`Model`], and rejects what the emitters do not support.
 
+mod groups;
+mod listing;
 mod read;
 #[cfg(test)]
 mod read_tests;
+mod union;
 
+pub use groups::last_part;
+pub use listing::Listing;
 pub use read::read;
+pub use union::{ObjectVariant, snake};
 
 /// The API.
 #[derive(Clone, Debug)]
@@ -15,6 +21,8 @@ pub struct Model {
     pub operations: Vec<Operation>,
     /// Schemas in the order of the document.
     pub schemas: Vec<Schema>,
+    /// The descriptions of the resource groups, by group.
+    pub group_descriptions: Vec<(String, String)>,
 }
 
 impl Model {
@@ -29,44 +37,10 @@ impl Model {
             .unwrap_or_else(|| panic!("schema `{name}` was resolved by the reader"))
     }
 
-    /// Returns whether null is accepted as an argument of this type, and is the same as an empty object: the schema allows any
-    /// fields and requires none.
+    /// Returns whether null is accepted as an argument of this type, and is the same as an empty object.
     pub fn accepts_null(&self, ty: &Type) -> bool {
         let Type::Named(name) = ty else { return false };
-        match &self.schema(name).kind {
-            Kind::FreeObject { known } => known.iter().all(|field| !field.required),
-            _ => false,
-        }
-    }
-
-    /// Returns the resource groups in the order of the document, such as `datasets`, `datasets.records`, `files`.
-    pub fn groups(&self) -> Vec<&str> {
-        let mut groups = Vec::new();
-        for operation in &self.operations {
-            if !groups.contains(&operation.group.as_str()) {
-                groups.push(&operation.group);
-            }
-        }
-        groups
-    }
-
-    /// Returns what an operation lists if it is paginated: it takes `page` and `page_size`, and its response has a single field
-    /// with a page of named objects.
-    pub fn listing(&self, operation: &Operation) -> Option<Listing> {
-        let takes =
-            |name: &str| operation.parameters.iter().any(|parameter| parameter.field.name == name);
-        let Response::Json(response) = &operation.success.response else { return None };
-        let Kind::Object { fields } = &self.schema(response).kind else { return None };
-        let [Field { name: page_field, ty: Type::Named(page), .. }] = fields.as_slice() else {
-            return None;
-        };
-        let Kind::Object { fields } = &self.schema(page).kind else { return None };
-        let has = |name: &str| fields.iter().any(|field| field.name == name);
-        let results = fields.iter().find(|field| field.name == "results")?;
-        let Type::Array(item) = &results.ty else { return None };
-        let Type::Named(item) = &**item else { return None };
-        let listing = Listing { page_field: page_field.clone(), item: item.clone() };
-        (takes("page") && takes("page_size") && has("count") && has("next")).then_some(listing)
+        self.schema(name).empty_if_null
     }
 
     /// Returns the operations of a group.
@@ -75,21 +49,12 @@ impl Model {
     }
 }
 
-/// What a paginated operation lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
-    /// The response field that contains the page.
-    pub page_field: String,
-    /// The schema of the items.
-    pub item: String,
-}
-
 /// An operation of the API.
 #[derive(Clone, Debug)]
 pub struct Operation {
     /// The unique operation id, such as `list_datasets`.
     pub id: String,
-    /// The resource that has the public method: `datasets`, `datasets.records` or `files`.
+    /// The resource that has the public method, such as `datasets` or `datasets.records`.
     pub group: String,
     /// The name of the public method in snake case, such as `list`.
     pub name: String,
@@ -109,6 +74,10 @@ pub struct Operation {
     pub success: Success,
     /// Why the method is written by hand in the client and the bindings, or `None` if it is generated.
     pub handwritten: Option<String>,
+    /// Whether it only reads, so that it can be retried although it is a POST. Always true for GET.
+    pub read_only: bool,
+    /// The generations of the API that have the operation, such as `g2`. Empty if all have it.
+    pub generations: Vec<String>,
     /// Example values of arguments, by name.
     pub examples: serde_json::Map<String, serde_json::Value>,
 }
@@ -236,17 +205,31 @@ pub struct Schema {
     pub description: String,
     /// The shape.
     pub kind: Kind,
-    /// Whether it is part of responses.
+    /// Whether it is part of responses or requests.
     pub role: Role,
+    /// Whether it is a part of a request's body, rather than only a whole body.
+    pub nested: bool,
+    /// Whether a request may contain null instead, which means an empty object.
+    pub empty_if_null: bool,
 }
 
-/// The direction of a schema, which selects lenient or exact types.
+impl Schema {
+    /// Returns whether a program reads values of this schema, or passes them as parts of a body. Such values keep unknown
+    /// fields. The other schemas are bodies, whose fields are arguments of methods.
+    pub fn is_value(&self) -> bool {
+        self.role != Role::Request || self.nested
+    }
+}
+
+/// The direction of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Part of at least one response: parsed leniently.
+    /// Part of responses only: parsed leniently.
     Response,
-    /// Only sent: serialized exactly.
+    /// Only sent: serialized exactly, without optional fields that are not set.
     Request,
+    /// Part of responses and of requests: parsed leniently, and serialized as a request.
+    Both,
 }
 
 /// The shape of a named schema.
@@ -272,20 +255,29 @@ pub enum Kind {
         /// The scalars.
         variants: Vec<Type>,
     },
+    /// One of several objects.
+    ObjectUnion {
+        /// The field whose value selects the variant. Without it, the first variant whose required fields are all present is
+        /// selected.
+        discriminator: Option<String>,
+        /// The objects.
+        variants: Vec<ObjectVariant>,
+    },
 }
 
 /// A field of an object, or a parameter.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// The name on the wire, in snake case.
+    /// The name on the wire. Usually in snake case; see [`snake_name`](Self::snake_name).
     pub name: String,
     /// The document's description.
     pub description: String,
     /// The type.
     pub ty: Type,
-    /// Whether it must be present.
+    /// Whether it must be present, or some generation of the API requires it. In responses, a field that is also nullable may be omitted all the same.
     pub required: bool,
-    /// Whether it may be null.
+    /// Whether it may be null. A request contains null if a field is also required. Never set for [`Type::Json`], which includes
+    /// null.
     pub nullable: bool,
     /// The limits on its values.
     pub limits: Limits,
@@ -293,8 +285,25 @@ pub struct Field {
     pub default: Option<String>,
     /// The accepted values of a string, if the document enumerates them inline.
     pub choices: Vec<String>,
-    /// Whether the value grants access, as a presigned URL does, and must not be printed.
+    /// Whether the value grants access, as a presigned URL does, or is part of a conversation or a prompt. It must not be printed.
     pub secret: bool,
+    /// Whether the value is a search expression.
+    pub expression: bool,
+}
+
+impl Field {
+    /// Returns the only value of a string, such as `REGRESSION` for the `type` of a variant of a union. Constructors set it.
+    pub fn constant(&self) -> Option<&str> {
+        match (&self.ty, self.choices.as_slice()) {
+            (Type::String, [only]) if self.required => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Returns the name in snake case, such as `and` for `AND`.
+    pub fn snake_name(&self) -> String {
+        self.name.to_lowercase()
+    }
 }
 
 /// The type of a value.
@@ -316,8 +325,14 @@ pub enum Type {
     Boolean,
     /// An unnamed object with arbitrary fields.
     FreeObject,
+    /// Any JSON value, including null.
+    Json,
     /// An array.
     Array(Box<Type>),
+    /// An object with arbitrary keys, whose values have a type.
+    Map(Box<Type>),
+    /// A value or null; only in arrays and maps. Fields have [`Field::nullable`].
+    Nullable(Box<Type>),
     /// A named schema.
     Named(String),
 }
@@ -337,6 +352,10 @@ pub struct Limits {
     pub minimum: Option<i64>,
     /// The maximum of a number.
     pub maximum: Option<i64>,
+    /// Whether the minimum itself is not accepted.
+    pub exclusive_minimum: bool,
+    /// Whether the maximum itself is not accepted.
+    pub exclusive_maximum: bool,
 }
 
 impl Limits {
@@ -352,6 +371,25 @@ impl Limits {
             .or_else(|| {
                 range(self.min_items.map(i128::from), self.max_items.map(i128::from), " items")
             })
-            .or_else(|| range(self.minimum.map(i128::from), self.maximum.map(i128::from), ""))
+            .or_else(|| match (self.exclusive_minimum, self.exclusive_maximum) {
+                (false, false) => {
+                    range(self.minimum.map(i128::from), self.maximum.map(i128::from), "")
+                }
+                _ => self.number_in_words(),
+            })
+    }
+
+    /// Describes the limits of a number, at least one of which is exclusive.
+    fn number_in_words(&self) -> Option<String> {
+        let low = self.minimum.map(|low| match self.exclusive_minimum {
+            true => format!("greater than {low}"),
+            false => format!("at least {low}"),
+        });
+        let high = self.maximum.map(|high| match self.exclusive_maximum {
+            true => format!("less than {high}"),
+            false => format!("at most {high}"),
+        });
+        let parts: Vec<String> = low.into_iter().chain(high).collect();
+        (!parts.is_empty()).then(|| parts.join(" and "))
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Body, Field, Kind, Limits, Location, Model, Operation, Parameter, Response, Role, Schema,
-    Success, Type,
+    Success, Type, union,
 };
 
 /// Reads a parsed document.
@@ -18,16 +18,28 @@ pub fn read(document: &Value) -> Result<Model, String> {
     if !version.starts_with("3.0.") {
         return Err(format!("openapi: expected version 3.0.x, found `{version}`"));
     }
-    let mut reader = Reader { document, responses: BTreeSet::new() };
+    let mut reader = Reader { document, responses: BTreeSet::new(), nested: BTreeSet::new() };
     let operations = reader.operations()?;
     let schemas = reader.schemas(&operations)?;
-    Ok(Model { operations, schemas })
+    union::check(&schemas)?;
+    Ok(Model { operations, schemas, group_descriptions: group_descriptions(document) })
+}
+
+/// Returns the descriptions of the tags, which have the names of the groups.
+fn group_descriptions(document: &Value) -> Vec<(String, String)> {
+    let tags = document["tags"].as_array().into_iter().flatten();
+    tags.filter_map(|tag| {
+        Some((tag["name"].as_str()?.to_owned(), tag["description"].as_str()?.to_owned()))
+    })
+    .collect()
 }
 
 struct Reader<'a> {
     document: &'a Value,
     /// The schemas that responses refer to, directly or indirectly.
     responses: BTreeSet<String>,
+    /// The schemas that bodies and query parameters refer to, directly or indirectly.
+    nested: BTreeSet<String>,
 }
 
 /// The supported methods, in the order in which the operations of a path are generated.
@@ -109,7 +121,23 @@ impl<'a> Reader<'a> {
                 (Some(body), multipart)
             }
         };
+        if let Some(Body { schema, .. }) = &body {
+            let schema = schema.clone();
+            self.mark_nested(&schema, place)?;
+        }
         let success = self.success(value, place)?;
+        let read_only = match (method, flag(value, "x-read-only")) {
+            ("post", read_only) => read_only,
+            (_, true) => {
+                return Err(format!("{place}.x-read-only: only a POST needs it"));
+            }
+            (method, false) => method == "get",
+        };
+        let generations = array(value.get("x-generations"), place)?
+            .iter()
+            .map(|generation| generation.as_str().map(str::to_owned))
+            .collect::<Option<_>>()
+            .ok_or_else(|| format!("{place}.x-generations: expected strings"))?;
         let handwritten = value.get("x-handwritten").and_then(Value::as_str).map(str::to_owned);
         // Only operations that cannot be generated may be written by hand.
         match (&handwritten, multipart || success.response == Response::Bytes) {
@@ -135,11 +163,13 @@ impl<'a> Reader<'a> {
             body,
             success,
             handwritten,
+            read_only,
+            generations,
             examples,
         })
     }
 
-    fn parameter(&self, value: &Value, place: &str) -> Result<Parameter, String> {
+    fn parameter(&mut self, value: &Value, place: &str) -> Result<Parameter, String> {
         let value = self.resolve(value, "parameters", place)?;
         let location = match string(value, "in", place)?.as_str() {
             "path" => Location::Path,
@@ -151,6 +181,9 @@ impl<'a> Reader<'a> {
         let mut field =
             self.field(&name, schema, flag(value, "required"), &format!("{place}.schema"), false)?;
         field.description = string(value, "description", place)?;
+        let mut names = Vec::new();
+        collect_references(schema, &mut names);
+        names.iter().try_for_each(|name| self.mark(name, place, false))?;
         Ok(Parameter { field, location })
     }
 
@@ -220,15 +253,31 @@ impl<'a> Reader<'a> {
 
     /// Marks a schema, and all schemas it refers to, as part of a response.
     fn mark_response(&mut self, name: &str, place: &str) -> Result<(), String> {
-        if !self.responses.insert(name.to_owned()) {
+        self.mark(name, place, true)
+    }
+
+    /// Marks the schemas that a body refers to as parts of a request.
+    fn mark_nested(&mut self, body: &str, place: &str) -> Result<(), String> {
+        let mut names = Vec::new();
+        collect_references(self.schema(body, place)?, &mut names);
+        names.iter().try_for_each(|name| self.mark(name, place, false))
+    }
+
+    fn mark(&mut self, name: &str, place: &str, response: bool) -> Result<(), String> {
+        let marked = if response { &mut self.responses } else { &mut self.nested };
+        // Schemas may refer to themselves.
+        if !marked.insert(name.to_owned()) {
             return Ok(());
         }
-        let schema = self.document["components"]["schemas"]
-            .get(name)
-            .ok_or_else(|| format!("{place}: unknown schema `{name}`"))?;
         let mut names = Vec::new();
-        collect_references(schema, &mut names);
-        names.iter().try_for_each(|name| self.mark_response(name, place))
+        collect_references(self.schema(name, place)?, &mut names);
+        names.iter().try_for_each(|name| self.mark(name, place, response))
+    }
+
+    fn schema(&self, name: &str, place: &str) -> Result<&'a Value, String> {
+        self.document["components"]["schemas"]
+            .get(name)
+            .ok_or_else(|| format!("{place}: unknown schema `{name}`"))
     }
 
     fn schemas(&self, operations: &[Operation]) -> Result<Vec<Schema>, String> {
@@ -239,8 +288,14 @@ impl<'a> Reader<'a> {
             schemas.push(Schema {
                 name: name.clone(),
                 description: string(value, "description", &place)?,
-                kind: self.kind(value, &place)?,
-                role: if self.responses.contains(name) { Role::Response } else { Role::Request },
+                kind: self.kind(name, value, &place)?,
+                role: match (self.responses.contains(name), self.is_sent(name, operations)) {
+                    (true, true) => Role::Both,
+                    (true, false) => Role::Response,
+                    (false, _) => Role::Request,
+                },
+                nested: self.nested.contains(name),
+                empty_if_null: flag(value, "x-empty-if-null"),
             });
         }
         for operation in operations {
@@ -260,9 +315,20 @@ impl<'a> Reader<'a> {
         Ok(schemas)
     }
 
-    fn kind(&self, value: &Value, place: &str) -> Result<Kind, String> {
+    /// Returns whether a schema is a body or a part of a request.
+    fn is_sent(&self, name: &str, operations: &[Operation]) -> bool {
+        let is_body =
+            |operation: &Operation| operation.body.as_ref().is_some_and(|body| body.schema == name);
+        self.nested.contains(name) || operations.iter().any(is_body)
+    }
+
+    fn kind(&self, name: &str, value: &Value, place: &str) -> Result<Kind, String> {
         if let Some(variants) = value.get("oneOf") {
-            let variants = array(Some(variants), place)?
+            let variants = array(Some(variants), place)?;
+            if let Some(objects) = variants.iter().map(reference).collect::<Option<Vec<String>>>() {
+                return union::variants(name, objects, value.get("discriminator"), place);
+            }
+            let variants = variants
                 .iter()
                 .map(|variant| self.ty(variant, &format!("{place}.oneOf"), false))
                 .collect::<Result<_, _>>()?;
@@ -319,12 +385,11 @@ impl<'a> Reader<'a> {
         described: bool,
     ) -> Result<Field, String> {
         let limit = |key: &str| value.get(key).and_then(Value::as_u64);
-        let nullable = flag(value, "nullable");
-        if required && nullable {
-            return Err(format!(
-                "{place}: required and nullable: responses may omit it, so remove it from `required`"
-            ));
-        }
+        let number = |key: &str| whole_number(value.get(key), &format!("{place}.{key}"));
+        let ty = self.ty(value, place, true)?;
+        let nullable = flag(value, "nullable") && ty != Type::Json;
+        // Clients send what any generation of the API requires.
+        let required = required || !array(value.get("x-required-in"), place)?.is_empty();
         Ok(Field {
             name: name.to_owned(),
             description: if described {
@@ -332,7 +397,7 @@ impl<'a> Reader<'a> {
             } else {
                 String::new()
             },
-            ty: self.ty(value, place, true)?,
+            ty,
             required,
             nullable,
             limits: Limits {
@@ -340,15 +405,18 @@ impl<'a> Reader<'a> {
                 max_length: limit("maxLength"),
                 min_items: limit("minItems"),
                 max_items: limit("maxItems"),
-                minimum: value.get("minimum").and_then(Value::as_i64),
-                maximum: value.get("maximum").and_then(Value::as_i64),
+                minimum: number("minimum")?,
+                maximum: number("maximum")?,
+                exclusive_minimum: flag(value, "exclusiveMinimum"),
+                exclusive_maximum: flag(value, "exclusiveMaximum"),
             },
             default: value.get("default").map(Value::to_string),
             choices: array(value.get("enum"), place)?
                 .iter()
                 .filter_map(|choice| choice.as_str().map(str::to_owned))
                 .collect(),
-            secret: flag(value, "x-secret"),
+            secret: flag(value, "x-secret") || flag(value, "x-private"),
+            expression: flag(value, "x-search-expression"),
         })
     }
 
@@ -388,13 +456,32 @@ impl<'a> Reader<'a> {
             (Some("number"), Some("double")) => Ok(Type::Number),
             (Some("boolean"), None) => Ok(Type::Boolean),
             (Some("object"), None) if flag(value, "additionalProperties") => Ok(Type::FreeObject),
+            (Some("object"), None) if value["additionalProperties"].is_object() => {
+                let place = format!("{place}.additionalProperties");
+                let ty = self.item_type(&value["additionalProperties"], &place, names)?;
+                Ok(Type::Map(Box::new(ty)))
+            }
             (Some("array"), None) => {
                 let items = value.get("items").ok_or_else(|| format!("{place}: missing items"))?;
-                Ok(Type::Array(Box::new(self.ty(items, &format!("{place}.items"), names)?)))
+                Ok(Type::Array(Box::new(self.item_type(
+                    items,
+                    &format!("{place}.items"),
+                    names,
+                )?)))
             }
+            (None, None) if value.is_object() => Ok(Type::Json),
             (ty, format) => {
                 Err(format!("{place}: type {ty:?} with format {format:?} is not supported"))
             }
+        }
+    }
+
+    /// Reads the type of the items of an array or the values of a map, which may be nullable.
+    fn item_type(&self, value: &Value, place: &str, names: bool) -> Result<Type, String> {
+        match self.ty(value, place, names)? {
+            Type::Json => Ok(Type::Json),
+            ty if flag(value, "nullable") => Ok(Type::Nullable(Box::new(ty))),
+            ty => Ok(ty),
         }
     }
 
@@ -448,4 +535,14 @@ fn string(value: &Value, key: &str, place: &str) -> Result<String, String> {
 
 fn flag(value: &Value, key: &str) -> bool {
     value.get(key).and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// Returns the value of a limit. A fraction is not supported.
+fn whole_number(value: Option<&Value>, place: &str) -> Result<Option<i64>, String> {
+    let Some(value) = value else { return Ok(None) };
+    let fraction = || value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 1e15);
+    match value.as_i64().or_else(|| fraction().map(|number| number as i64)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(format!("{place}: only whole numbers are supported")),
+    }
 }

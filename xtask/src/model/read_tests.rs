@@ -111,11 +111,6 @@ fn unsupported_documents_are_rejected_with_the_place() {
             "state.description: missing",
         ),
         (
-            "/components/schemas/Thing/properties/state/nullable".into(),
-            json!(true),
-            "required and nullable",
-        ),
-        (
             "/components/schemas/Thing/properties/state/allOf/0/$ref".into(),
             json!("#/components/schemas/No"),
             "unknown schema `No`",

@@ -1,10 +1,10 @@
-//! Creating many records from a stream, and importing JSONL.
+//! Creating many records from a stream, and importing JSONL or spans.
 //!
 //! A source that yields nothing was probably read before, so it is an error. Only a collection of records, which can be read
 //! several times, may be empty.
 //!
-//! Neither call creates a record twice. The error of a failed call has a [`report`](crate::Error::report), from which a later
-//! call can resume, also in another process: reports can be stored as JSON. A report can only be resumed for its own dataset.
+//! No call creates a record twice. The error of a failed call has a [`report`](crate::Error::report), from which a later
+//! call can resume, also in another process: reports of the first two can be stored as JSON. A report can only be resumed for its own dataset.
 //!
 //! The modules, from the bottom up:
 //!
@@ -15,7 +15,7 @@
 //! - `scan`: the validation pass over a source
 //! - `import_part`: uploading and importing one part
 //! - `adaptive_concurrency`, `create_single`, `create_by_file`: the two strategies for creating records
-//! - `create`, `import`: the public calls
+//! - `create`, `import`, `import_spans`: the public calls
 
 mod adaptive_concurrency;
 mod create;
@@ -24,6 +24,7 @@ mod create_single;
 mod foreign_format;
 mod import;
 mod import_part;
+mod import_spans;
 mod importable_line;
 mod json_array;
 mod jsonl;
@@ -38,6 +39,7 @@ mod validate_line;
 
 pub use create::CreateRecords;
 pub use import::ImportJsonl;
+pub use import_spans::{ImportSpans, IntoSpanReference};
 pub use jsonl::Jsonl;
 pub use record::{IntoRecord, NewRecord};
 

@@ -21,7 +21,8 @@ use mistral_datasets_types::ImportTask;
 pub use kind::ErrorKind;
 pub(crate) use report::UnfinishedImport;
 pub use report::{
-    CreateReport, ImportReport, ImportedFile, InvalidLine, Outcome, Report, UnknownFile,
+    CreateReport, ImportReport, ImportedFile, ImportedSpans, InvalidLine, Outcome, Report,
+    SpanImportReport, UnknownFile,
 };
 pub(crate) use unknown_key_counts::UnknownKeyCounts;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
-use mistral_datasets_types::ImportTask;
+use mistral_datasets_types::{ImportResult, ImportTask};
 use uuid::Uuid;
 
 use super::Error;
@@ -18,6 +18,8 @@ pub enum Report {
     Create(CreateReport),
     /// The report of [`import_jsonl`](crate::calls::Datasets::import_jsonl).
     Import(ImportReport),
+    /// The report of [`import_spans`](crate::calls::Datasets::import_spans).
+    Spans(SpanImportReport),
 }
 
 /// The outcome of one record.
@@ -286,6 +288,60 @@ pub struct UnknownFile {
     pub lines: u64,
     /// The number of records in the file.
     pub records: u64,
+}
+
+/// The report of [`import_spans`](crate::calls::Datasets::import_spans).
+#[derive(Clone, Debug, Default)]
+pub struct SpanImportReport {
+    /// Empty for the report of no call.
+    pub(crate) dataset_id: String,
+    pub(crate) parts: Vec<ImportedSpans>,
+}
+
+impl SpanImportReport {
+    /// Returns the ID or slug of the dataset, as passed to the call.
+    pub fn dataset_id(&self) -> &str {
+        &self.dataset_id
+    }
+
+    /// Returns the parts whose import was started, or may have been started, in order. Each has at most 10,000 spans.
+    pub fn parts(&self) -> &[ImportedSpans] {
+        &self.parts
+    }
+
+    /// Returns how many spans the [`parts`](Self::parts) contain.
+    pub fn spans(&self) -> u64 {
+        self.parts.iter().map(|part| part.spans).sum()
+    }
+
+    /// Returns how many records were created, as reported by the tasks that have completed.
+    pub fn records(&self) -> u64 {
+        self.sum(|result| result.imported_record_count)
+    }
+
+    /// Returns how many spans were skipped, because they do not exist or may not be read.
+    pub fn skipped(&self) -> u64 {
+        self.sum(|result| result.skipped_record_count)
+    }
+
+    fn sum(&self, count: impl Fn(&ImportResult) -> i64) -> u64 {
+        let tasks = self.parts.iter().filter_map(|part| part.task.as_ref());
+        let results = tasks.filter_map(|task| task.result.as_ref());
+        results.map(|result| u64::try_from(count(result)).unwrap_or(0)).sum()
+    }
+}
+
+/// Spans that were imported by one task.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ImportedSpans {
+    /// The index of the first span in the source, from 0.
+    pub first: u64,
+    /// The number of spans.
+    pub spans: u64,
+    /// The import task. It has completed, unless the wait was interrupted. `None` if it is unknown whether the import was started:
+    /// the request was sent, but then the connection was lost, the server failed or its response was invalid.
+    pub task: Option<ImportTask>,
 }
 
 #[cfg(test)]

@@ -11,13 +11,14 @@ use mistral_datasets_types as types;
 use serde::Serialize;
 
 use super::Datasets;
+use super::limits;
 use crate::argument::IntoId;
 use crate::argument::IntoOption;
 use crate::argument::Json;
 use crate::checks::Checks;
 use crate::client::Client;
 use crate::error::Error;
-use crate::pager::{FetchedPage, Pager};
+use crate::pager::{FetchedPage, ItemId, Pager};
 use crate::task::{TaskHandle, Wait};
 use crate::transport::SingleRequest;
 
@@ -243,6 +244,8 @@ impl Datasets {
     ///
     /// # Examples
     /// ```no_run
+    /// use mistral_datasets::types;
+    ///
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
     /// let payload = serde_json::json!({
@@ -255,7 +258,7 @@ impl Datasets {
     /// let record = client
     ///     .datasets()
     ///     .create_record("support-answers", payload, properties)
-    ///     .source(mistral_datasets::types::RecordSource::DirectInput)
+    ///     .source(types::RecordSource::DirectInput)
     ///     .await?;
     /// # Ok(())
     /// # }
@@ -276,6 +279,8 @@ impl Datasets {
     }
 
     /// Starts an import task that adds a record for each event selected by a campaign.
+    ///
+    /// Servers of the third generation of the API do not have this operation.
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-campaign`.
     ///
@@ -317,6 +322,8 @@ impl Datasets {
 
     /// Starts an import task that adds a record for each of the given chat completion
     /// events.
+    ///
+    /// Servers of the third generation of the API do not have this operation.
     ///
     /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-explorer`.
     ///
@@ -477,6 +484,65 @@ impl Datasets {
             client: self.client.clone(),
             dataset_id: dataset_id.into_id(),
             dataset_record_ids: dataset_record_ids.into_iter().map(IntoId::into_id).collect(),
+        }
+    }
+
+    /// Starts an import task that adds a record for each of the given spans.
+    ///
+    /// The payload of a record is built from attributes of its span; its properties are
+    /// `trace_id` and `span_id`. Spans that do not exist are skipped. Only servers of the
+    /// third generation of the API have this operation.
+    ///
+    /// Sends `POST /v1/observability/datasets/{dataset_id}/imports/from-spans`.
+    ///
+    /// # Arguments
+    /// - `dataset_id`: ID of the dataset (a UUID), or its slug if the server assigns one.
+    /// - `span_references`: Spans to import, in the order of the records. Limits: 1 to
+    ///   10000 items.
+    /// - `mapping_contract`: How payloads are built.
+    ///
+    /// # Returns
+    /// [`ImportTask`](types::ImportTask): The import task, which runs in the background.
+    ///
+    /// # Errors
+    /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
+    /// argument violates a limit; and the errors that any call can return, see
+    /// [`ErrorKind`](crate::ErrorKind).
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use mistral_datasets::types;
+    ///
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let span_references = [types::TelemetrySpanReference::new("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")];
+    /// let mapping_contract = types::SpanDatasetMappingContract::new([types::SpanDatasetMapping::new(
+    ///     "messages",
+    ///     types::SpanDatasetSourceReference::new(
+    ///         types::SpanDatasetSourceNamespace::SpanAttributes,
+    ///         "gen_ai.input.messages",
+    ///     ),
+    /// )])
+    /// .version(1);
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_spans("support-answers", span_references, mapping_contract)
+    ///     .wait()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn import_from_spans(
+        &self,
+        dataset_id: impl IntoId,
+        span_references: impl IntoIterator<Item = impl Into<types::TelemetrySpanReference>>,
+        mapping_contract: impl Into<types::SpanDatasetMappingContract>,
+    ) -> ImportFromSpans {
+        ImportFromSpans {
+            client: self.client.clone(),
+            dataset_id: dataset_id.into_id(),
+            span_references: span_references.into_iter().map(Into::into).collect(),
+            mapping_contract: mapping_contract.into(),
         }
     }
 
@@ -674,7 +740,7 @@ impl ListDatasets {
             }
             .boxed()
         };
-        Pager::new(fetch, |item| item.id, first_page, page_size)
+        Pager::new(fetch, |item| ItemId::from(item.id), first_page, page_size)
     }
 
     async fn send(self) -> Result<types::ListDatasetsResponse, Error> {
@@ -957,7 +1023,7 @@ impl ListRecords {
             }
             .boxed()
         };
-        Pager::new(fetch, |item| item.id, first_page, page_size)
+        Pager::new(fetch, |item| ItemId::from(item.id), first_page, page_size)
     }
 
     async fn send(self) -> Result<types::ListRecordsResponse, Error> {
@@ -1005,6 +1071,8 @@ impl CreateRecord {
     ///
     /// # Examples
     /// ```no_run
+    /// use mistral_datasets::types;
+    ///
     /// # async fn example(client: mistral_datasets::Client)
     /// # -> Result<(), mistral_datasets::Error> {
     /// let payload = serde_json::json!({
@@ -1017,7 +1085,7 @@ impl CreateRecord {
     /// let record = client
     ///     .datasets()
     ///     .create_record("support-answers", payload, properties)
-    ///     .source(mistral_datasets::types::RecordSource::DirectInput)
+    ///     .source(types::RecordSource::DirectInput)
     ///     .await?;
     /// # Ok(())
     /// # }
@@ -1436,6 +1504,107 @@ impl IntoFuture for ImportFromDatasetRecords {
 
 impl SingleRequest for ImportFromDatasetRecords {}
 
+/// A [`Datasets::import_from_spans`] call. Nothing is sent until it is awaited.
+#[derive(Clone, Debug)]
+#[must_use = "a call is sent when it is awaited"]
+pub struct ImportFromSpans {
+    client: Client,
+    dataset_id: String,
+    span_references: Vec<types::TelemetrySpanReference>,
+    mapping_contract: types::SpanDatasetMappingContract,
+}
+
+impl ImportFromSpans {
+    /// Starts the task and returns a [`Wait`], which waits until the task has ended.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use mistral_datasets::types;
+    ///
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let span_references = [types::TelemetrySpanReference::new("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")];
+    /// let mapping_contract = types::SpanDatasetMappingContract::new([types::SpanDatasetMapping::new(
+    ///     "messages",
+    ///     types::SpanDatasetSourceReference::new(
+    ///         types::SpanDatasetSourceNamespace::SpanAttributes,
+    ///         "gen_ai.input.messages",
+    ///     ),
+    /// )])
+    /// .version(1);
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_spans("support-answers", span_references, mapping_contract)
+    ///     .wait()
+    ///     .timeout(std::time::Duration::from_secs(600))
+    ///     .await?;
+    /// println!("{}", task.status);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait(self) -> Wait {
+        let client = self.client.clone();
+        Wait::start(client, self.into_future())
+    }
+
+    /// Starts the task and returns a handle to it.
+    ///
+    /// # Errors
+    /// The errors of the call itself.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// use mistral_datasets::types;
+    ///
+    /// # async fn example(client: mistral_datasets::Client)
+    /// # -> Result<(), mistral_datasets::Error> {
+    /// let span_references = [types::TelemetrySpanReference::new("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")];
+    /// let mapping_contract = types::SpanDatasetMappingContract::new([types::SpanDatasetMapping::new(
+    ///     "messages",
+    ///     types::SpanDatasetSourceReference::new(
+    ///         types::SpanDatasetSourceNamespace::SpanAttributes,
+    ///         "gen_ai.input.messages",
+    ///     ),
+    /// )])
+    /// .version(1);
+    /// let task = client
+    ///     .datasets()
+    ///     .import_from_spans("support-answers", span_references, mapping_contract)
+    ///     .handle()
+    ///     .await?;
+    /// println!("{}", task.refresh().await?.status);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn handle(self) -> Result<TaskHandle, Error> {
+        let client = self.client.clone();
+        let task = self.await?;
+        Ok(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))
+    }
+
+    async fn send(self) -> Result<types::ImportTask, Error> {
+        let checks = Checks::new("import_from_spans");
+        checks.segment("dataset_id", &self.dataset_id)?;
+        checks.items("span_references", &self.span_references, 1..=10000)?;
+        limits::span_dataset_mapping_contract(checks, "mapping_contract", &self.mapping_contract)?;
+
+        let body = types::ImportFromSpansRequest::new(self.span_references, self.mapping_contract);
+        let call = self.client.start_call("import_from_spans")?;
+        call.run(call.core().import_from_spans(&self.dataset_id, &body)).await
+    }
+}
+
+impl IntoFuture for ImportFromSpans {
+    type Output = Result<types::ImportTask, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl SingleRequest for ImportFromSpans {}
+
 /// A [`Datasets::export_to_jsonl`] call. Nothing is sent until it is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a call is sent when it is awaited"]
@@ -1575,7 +1744,7 @@ impl ListTasks {
             }
             .boxed()
         };
-        Pager::new(fetch, |item| item.id, first_page, page_size)
+        Pager::new(fetch, |item| ItemId::from(item.id), first_page, page_size)
     }
 
     async fn send(self) -> Result<types::ListTasksResponse, Error> {

@@ -3,16 +3,27 @@
 
 //! The resource handles, and one module per handle with its calls.
 
+pub mod campaigns;
+pub mod chat_completion_events;
 pub mod datasets;
+pub mod fields;
 pub mod files;
+pub mod judges;
+mod limits;
+pub mod logs;
 pub mod records;
+pub mod spans;
+pub mod traces;
 
 use crate::client::Client;
 
 /// A handle with the operations of `datasets`: `list`, `create`, `fetch`, `update`,
 /// `delete`, `list_records`, `create_record`, `import_from_campaign`,
 /// `import_from_explorer`, `import_from_file`, `import_from_playground`,
-/// `import_from_dataset_records`, `export_to_jsonl`, `fetch_task`, `list_tasks`.
+/// `import_from_dataset_records`, `import_from_spans`, `export_to_jsonl`, `fetch_task`,
+/// `list_tasks`.
+///
+/// Datasets, their records, imports, exports and import tasks.
 #[derive(Clone, Debug)]
 pub struct Datasets {
     pub(crate) client: Client,
@@ -20,6 +31,8 @@ pub struct Datasets {
 
 /// A handle with the operations of `datasets.records`: `bulk_delete`, `fetch`,
 /// `delete`, `update_payload`, `update_properties`, `judge`.
+///
+/// Individual records, addressed by record ID.
 #[derive(Clone, Debug)]
 pub struct Records {
     pub(crate) client: Client,
@@ -27,8 +40,74 @@ pub struct Records {
 
 /// A handle with the operations of `files`: `list`, `upload`, `retrieve`, `delete`,
 /// `download`, `get_signed_url`.
+///
+/// Uploaded files, which can be imported into datasets.
 #[derive(Clone, Debug)]
 pub struct Files {
+    pub(crate) client: Client,
+}
+
+/// A handle with the operations of `chat_completion_events`: `search`, `search_ids`,
+/// `fetch`, `fetch_similar_events`, `judge`.
+///
+/// Recorded chat completions, and the filters to find them.
+#[derive(Clone, Debug)]
+pub struct ChatCompletionEvents {
+    pub(crate) client: Client,
+}
+
+/// A handle with the operations of `chat_completion_events.fields`: `list`,
+/// `fetch_options`, `fetch_option_counts`.
+///
+/// Fields of chat completion events.
+#[derive(Clone, Debug)]
+pub struct Fields {
+    pub(crate) client: Client,
+}
+
+/// A handle with the operations of `judges`: `list`, `create`, `fetch`, `update`,
+/// `delete`, `judge_conversation`.
+///
+/// Judges, which evaluate conversations with a model.
+#[derive(Clone, Debug)]
+pub struct Judges {
+    pub(crate) client: Client,
+}
+
+/// A handle with the operations of `campaigns`: `list`, `create`, `fetch`, `delete`,
+/// `fetch_status`, `list_events`.
+///
+/// Campaigns, which evaluate recorded events with a judge.
+#[derive(Clone, Debug)]
+pub struct Campaigns {
+    pub(crate) client: Client,
+}
+
+/// A handle with the operations of `spans`: `search_spans`, `aggregate`,
+/// `search_span_evaluations`, `search_latest_span_evaluations`,
+/// `aggregate_span_evaluations`, `list_span_fields`, `list_span_eval_fields`,
+/// `fetch_span_field_options`, `fetch_span_eval_field_options`.
+///
+/// Spans of OpenTelemetry traces, and their evaluations.
+#[derive(Clone, Debug)]
+pub struct Spans {
+    pub(crate) client: Client,
+}
+
+/// A handle with the operations of `traces`: `search`, `aggregate`, `get_trace_by_id`,
+/// `get_trace_spans`, `get_span_by_id`, `get_trace_fields`, `fetch_options`.
+///
+/// OpenTelemetry traces.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    pub(crate) client: Client,
+}
+
+/// A handle with the operations of `logs`: `search`, `list`, `fetch_options`.
+///
+/// OpenTelemetry log records.
+#[derive(Clone, Debug)]
+pub struct Logs {
     pub(crate) client: Client,
 }
 
@@ -56,6 +135,78 @@ impl Client {
     pub fn files(&self) -> Files {
         Files { client: self.clone() }
     }
+
+    /// Returns a handle with the operations of `chat_completion_events`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let chat_completion_events = client.chat_completion_events();
+    /// # }
+    /// ```
+    pub fn chat_completion_events(&self) -> ChatCompletionEvents {
+        ChatCompletionEvents { client: self.clone() }
+    }
+
+    /// Returns a handle with the operations of `judges`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let judges = client.judges();
+    /// # }
+    /// ```
+    pub fn judges(&self) -> Judges {
+        Judges { client: self.clone() }
+    }
+
+    /// Returns a handle with the operations of `campaigns`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let campaigns = client.campaigns();
+    /// # }
+    /// ```
+    pub fn campaigns(&self) -> Campaigns {
+        Campaigns { client: self.clone() }
+    }
+
+    /// Returns a handle with the operations of `spans`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let spans = client.spans();
+    /// # }
+    /// ```
+    pub fn spans(&self) -> Spans {
+        Spans { client: self.clone() }
+    }
+
+    /// Returns a handle with the operations of `traces`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let traces = client.traces();
+    /// # }
+    /// ```
+    pub fn traces(&self) -> Traces {
+        Traces { client: self.clone() }
+    }
+
+    /// Returns a handle with the operations of `logs`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let logs = client.logs();
+    /// # }
+    /// ```
+    pub fn logs(&self) -> Logs {
+        Logs { client: self.clone() }
+    }
 }
 
 impl Datasets {
@@ -69,5 +220,19 @@ impl Datasets {
     /// ```
     pub fn records(&self) -> Records {
         Records { client: self.client.clone() }
+    }
+}
+
+impl ChatCompletionEvents {
+    /// Returns a handle with the operations of `chat_completion_events.fields`.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example(client: mistral_datasets::Client) {
+    /// let fields = client.chat_completion_events().fields();
+    /// # }
+    /// ```
+    pub fn fields(&self) -> Fields {
+        Fields { client: self.client.clone() }
     }
 }

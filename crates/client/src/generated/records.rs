@@ -10,6 +10,7 @@ use mistral_datasets_types as types;
 use serde::Serialize;
 
 use super::Records;
+use super::limits;
 use crate::argument::IntoId;
 use crate::argument::Json;
 use crate::checks::Checks;
@@ -188,8 +189,7 @@ impl Records {
     /// - `judge_definition`: Definition of the judge.
     ///
     /// # Returns
-    /// [`JudgeRecordResponse`](types::JudgeRecordResponse): Analysis and answer of the
-    /// judge.
+    /// [`JudgeOutput`](types::JudgeOutput): Analysis and answer of the judge.
     ///
     /// # Errors
     /// [`Validation`](crate::ErrorKind::Validation), before anything is sent, if an
@@ -198,9 +198,28 @@ impl Records {
     ///
     /// # Examples
     /// ```no_run
-    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str, judge_definition: serde_json::Value)
+    /// use mistral_datasets::types;
+    ///
+    /// # async fn example(client: mistral_datasets::Client, dataset_record_id: &str)
     /// # -> Result<(), mistral_datasets::Error> {
-    /// let response = client
+    /// let judge_definition = types::CreateJudgeRequest::new(
+    ///     "Topic of the answer",
+    ///     "Does the answer address the question?",
+    ///     "mistral-medium-latest",
+    ///     types::JudgeClassificationOutput::new([
+    ///         types::JudgeClassificationOutputOption::new(
+    ///             "on_topic",
+    ///             "The answer addresses the question.",
+    ///         ),
+    ///         types::JudgeClassificationOutputOption::new(
+    ///             "off_topic",
+    ///             "The answer is about something else.",
+    ///         ),
+    ///     ]),
+    ///     "Question: {{ user_message }}\nAnswer: {{ assistant_message }}\nDoes the answer address the question?\n{{ answer_type_definition }}",
+    ///     Vec::<String>::new(),
+    /// );
+    /// let output = client
     ///     .datasets()
     ///     .records()
     ///     .judge(dataset_record_id, judge_definition)
@@ -211,12 +230,12 @@ impl Records {
     pub fn judge(
         &self,
         dataset_record_id: impl IntoId,
-        judge_definition: impl Serialize,
+        judge_definition: impl Into<types::CreateJudgeRequest>,
     ) -> JudgeRecord {
         JudgeRecord {
             client: self.client.clone(),
             dataset_record_id: dataset_record_id.into_id(),
-            judge_definition: Json::new(judge_definition),
+            judge_definition: judge_definition.into(),
         }
     }
 }
@@ -380,23 +399,23 @@ impl SingleRequest for UpdateRecordProperties {}
 pub struct JudgeRecord {
     client: Client,
     dataset_record_id: String,
-    judge_definition: Json,
+    judge_definition: types::CreateJudgeRequest,
 }
 
 impl JudgeRecord {
-    async fn send(self) -> Result<types::JudgeRecordResponse, Error> {
+    async fn send(self) -> Result<types::JudgeOutput, Error> {
         let checks = Checks::new("judge_record");
         let dataset_record_id = checks.uuid("dataset_record_id", &self.dataset_record_id)?;
-        let judge_definition = checks.object_or_null("judge_definition", self.judge_definition)?;
+        limits::create_judge_request(checks, "judge_definition", &self.judge_definition)?;
 
-        let body = types::JudgeRecordRequest::new(judge_definition);
+        let body = types::JudgeRecordRequest::new(self.judge_definition);
         let call = self.client.start_call("judge_record")?;
         call.run(call.core().judge_record(&dataset_record_id, &body)).await
     }
 }
 
 impl IntoFuture for JudgeRecord {
-    type Output = Result<types::JudgeRecordResponse, Error>;
+    type Output = Result<types::JudgeOutput, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {

@@ -2,8 +2,12 @@
 //!
 //! - `position`: which page to read next while items are deleted
 //! - `recent_ids`: the items that were read last, for dropping duplicates
-//! - `pages`: fetching pages and yielding their items
+//! - `numbered`: fetching numbered pages
+//! - `feed`: fetching pages by cursor
+//! - `pages`: yielding the pages of both kinds, and their items
 
+mod feed;
+mod numbered;
 mod pages;
 mod position;
 mod recent_ids;
@@ -12,11 +16,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind};
 
+pub use feed::FeedPager;
+pub(crate) use feed::FetchedFeed;
+use numbered::NumberedPages;
 pub use pages::{Items, Page, Pages};
+pub(crate) use recent_ids::ItemId;
 
 /// The default page size, which is the API's maximum.
 const DEFAULT_PAGE_SIZE: i64 = 100;
@@ -68,7 +75,7 @@ type FetchPage<T> =
 #[must_use = "a pager sends no request until its pages or items are polled"]
 pub struct Pager<T> {
     fetch: FetchPage<T>,
-    identity: fn(&T) -> Uuid,
+    identity: fn(&T) -> ItemId,
     first_page: i64,
     page_size: i64,
     prefetch: usize,
@@ -89,7 +96,7 @@ impl<T: Send + 'static> Pager<T> {
         + Send
         + Sync
         + 'static,
-        identity: fn(&T) -> Uuid,
+        identity: fn(&T) -> ItemId,
         first_page: Option<i64>,
         page_size: Option<i64>,
     ) -> Self {
@@ -149,7 +156,7 @@ impl<T: Send + 'static> Pager<T> {
         {
             page_size = page_size.min(limit.max(1));
         }
-        Pages::new(Pager { page_size, ..self })
+        NumberedPages::new(Pager { page_size, ..self }).into()
     }
 
     /// Returns a stream of items.
@@ -159,18 +166,31 @@ impl<T: Send + 'static> Pager<T> {
 
     /// Returns an error if a setting is out of range.
     fn invalid_settings(&self) -> Option<Error> {
-        let problem = if !(1..=100).contains(&self.page_size) {
-            format!("page_size: expected 1 to 100, found {}", self.page_size)
+        let problem = if let Some(problem) = invalid_sizes(self.page_size, self.limit) {
+            problem
         } else if !(1..=MAX_PREFETCH).contains(&self.prefetch) {
             format!("prefetch: expected 1 to {MAX_PREFETCH}, found {}", self.prefetch)
-        } else if let Some(limit @ ..0) = self.limit {
-            format!("limit: expected at least 0, found {limit}")
         } else {
             return None;
         };
-        let error = Error::new(ErrorKind::Validation, problem);
-        Some(error.with_code(Some("VALIDATION_ERROR".to_owned())))
+        Some(invalid(problem))
     }
+}
+
+/// Describes what is wrong with a page size or a limit, if anything is.
+fn invalid_sizes(page_size: i64, limit: Option<i64>) -> Option<String> {
+    if !(1..=100).contains(&page_size) {
+        return Some(format!("page_size: expected 1 to 100, found {page_size}"));
+    }
+    limit
+        .filter(|limit| *limit < 0)
+        .map(|limit| format!("limit: expected at least 0, found {limit}"))
+}
+
+/// Returns the error for an invalid setting.
+fn invalid(problem: String) -> Error {
+    let error = Error::new(ErrorKind::Validation, problem);
+    error.with_code(Some("VALIDATION_ERROR".to_owned()))
 }
 
 impl<T> fmt::Debug for Pager<T> {

@@ -258,11 +258,13 @@ pub(crate) enum Auth {
 pub(crate) struct CallSender {
     transport: Transport,
     context: CallContext,
+    /// Whether the operation only reads, whatever its method is.
+    only_reads: bool,
 }
 
 impl CallSender {
-    pub(crate) fn new(transport: Transport, context: CallContext) -> Self {
-        Self { transport, context }
+    pub(crate) fn new(transport: Transport, context: CallContext, only_reads: bool) -> Self {
+        Self { transport, context, only_reads }
     }
 
     /// Sends a request once, follows its redirects and reads the whole response.
@@ -305,9 +307,12 @@ impl core::SendRequest for CallSender {
             let settings = self.transport.settings();
             let method = request.method();
             let mut attempts = self.transport.start_attempts(method.clone(), settings.deadline);
+            if self.only_reads {
+                attempts = attempts.only_reads();
+            }
             loop {
                 let (count, elapsed) = (attempts.count(), attempts.elapsed());
-                self.context.lock().start_attempt(count, elapsed, is_write(method));
+                self.context.lock().start_attempt(count, elapsed, attempts.is_write());
                 let response = self.attempt(operation, &request).await;
                 let failure = match response {
                     Ok(response) => match response.failure() {

@@ -4,9 +4,9 @@
 //! the number of retries, backoff, `Retry-After`, the retry budget, the deadline, and what the final error says.
 //!
 //! Every failed attempt belongs to a [`FailureClass`]. A request is retried only if that cannot repeat its effect: if
-//! the request is idempotent (GET, PUT, DELETE, PATCH), or if it was not carried out (not sent, 429, and by
-//! [policy](RetryPolicy::retry_unavailable_writes) 503 with `Retry-After`). A POST that may have been carried out is never
-//! retried.
+//! the request is idempotent (GET, PUT, DELETE, PATCH) or only reads (searches), or if it was not carried out (not sent, 429, and by
+//! [policy](RetryPolicy::retry_unavailable_writes) 503 with `Retry-After`). Any other POST that may have been carried out is
+//! never retried.
 
 use std::fmt;
 use std::sync::Arc;
@@ -148,6 +148,8 @@ pub(crate) struct Attempts {
     budget: RetryBudget,
     delays: ExponentialBackoff,
     method: Method,
+    /// Whether repeating the request could repeat its effect.
+    is_write: bool,
     started: Instant,
     deadline: Duration,
     count: u32,
@@ -169,6 +171,7 @@ impl Attempts {
             delays: policy.delays(),
             policy,
             budget,
+            is_write: is_write(&method),
             method,
             started: Instant::now(),
             deadline,
@@ -176,6 +179,17 @@ impl Attempts {
             only_once: false,
             may_have_been_carried_out: false,
         }
+    }
+
+    /// Allows retries whatever the method is, because the request only reads.
+    pub(crate) fn only_reads(mut self) -> Self {
+        self.is_write = false;
+        self
+    }
+
+    /// Returns whether repeating the request could repeat its effect.
+    pub(crate) fn is_write(&self) -> bool {
+        self.is_write
     }
 
     /// Rules out retries, because the body of the request can only be read once.
@@ -238,7 +252,7 @@ impl Attempts {
         let Failure { class, error } = failure;
         let may_have_been_carried_out = class.may_have_been_carried_out(&self.policy);
         self.may_have_been_carried_out |= may_have_been_carried_out;
-        let is_ambiguous = may_have_been_carried_out && is_write(&self.method);
+        let is_ambiguous = may_have_been_carried_out && self.is_write;
         let error = self.complete(error.with_ambiguity(is_ambiguous));
         if !class.is_transient() || is_ambiguous || self.count > self.policy.retry_limit() {
             return Err(error);

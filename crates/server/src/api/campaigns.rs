@@ -7,6 +7,7 @@ use mistral_datasets_types::ErrorCode;
 
 use super::event_filter;
 use super::event_response::{self, ExtraFields};
+use super::judges;
 use super::responses;
 use super::state::App;
 use crate::http::{
@@ -53,7 +54,9 @@ pub(super) async fn create(
     });
     let CreateBody { name, description, judge, filter, search_params, max_events } = body.await?;
     let judge = judges::campaign_judge(&app, &caller, judge).await?;
-    app.judging.require_endpoint().map_err(|_| judges::no_endpoint())?;
+    if !app.campaigns.can_judge() {
+        return Err(judges::no_endpoint());
+    }
     let event_ids = app.storage.search_event_ids(caller.workspace, filter, max_events).await?;
     if event_ids.is_empty() {
         return Err(ApiError::new(
@@ -137,24 +140,4 @@ pub(super) async fn events(
     }
     responses::end_page(&mut body, listed.count, &page, &base, None);
     Ok(json(StatusCode::OK, body))
-}
-
-// Until the judges are merged.
-mod judges {
-    use super::*;
-    use crate::storage::CampaignJudge;
-    pub(super) async fn campaign_judge(
-        _: &App,
-        _: &Caller,
-        _: uuid::Uuid,
-    ) -> Result<CampaignJudge, ApiError> {
-        Err(no_endpoint())
-    }
-    pub(super) fn no_endpoint() -> ApiError {
-        ApiError::new(
-            StatusCode::BAD_REQUEST,
-            ErrorCode::FeatureNotSupported,
-            "this server has no endpoint to judge with; start it with `--judge-url`",
-        )
-    }
 }

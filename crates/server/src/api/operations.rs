@@ -12,6 +12,7 @@ pub(crate) static OPEN_LINK: OperationRoute = OperationRoute {
     method: "GET",
     path: "/files/{file_id}",
     success: 200,
+    generations: &[],
 };
 
 /// Returns every operation, including [`OPEN_LINK`].

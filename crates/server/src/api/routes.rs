@@ -11,8 +11,8 @@ use super::generated::routes::OPERATIONS;
 use super::operations::OPEN_LINK;
 use super::state::App;
 use super::{
-    campaigns, datasets, event_fields, events, exports, files, imports, links, openapi, records,
-    tasks, telemetry,
+    campaigns, datasets, event_fields, events, exports, files, imports, judges, links,
+    live_judging, openapi, records, tasks, telemetry,
 };
 use crate::http::{ApiError, Caller, no_content};
 
@@ -43,7 +43,14 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "delete_record" => on(method, records::delete),
         "update_record_payload" => on(method, records::update_payload),
         "update_record_properties" => on(method, records::update_properties),
-        "judge_record" => on(method, records::judge),
+        "judge_record" => on(method, live_judging::record),
+        "judge_event" => on(method, live_judging::event),
+        "list_judges" => on(method, judges::list),
+        "create_judge" => on(method, judges::create),
+        "fetch_judge" => on(method, judges::fetch),
+        "update_judge" => on(method, judges::update),
+        "delete_judge" => on(method, judges::delete),
+        "judge_conversation" => on(method, live_judging::conversation),
         "search_events" => on(method, events::search),
         "search_event_ids" => on(method, events::search_ids),
         "fetch_event" => on(method, events::fetch),
@@ -84,6 +91,10 @@ pub(crate) fn link_routes(app: App) -> Router {
 pub(crate) fn routes(app: App, explorer: bool) -> Router {
     let mut router = Router::new();
     for operation in OPERATIONS {
+        // An operation of another generation is an unknown route.
+        if !app.generation.has(operation.generations) {
+            continue;
+        }
         let method = Method::from_bytes(operation.method.as_bytes()).ok();
         let method = method.and_then(|method| MethodFilter::try_from(method).ok());
         let Some(method) = method else { continue };

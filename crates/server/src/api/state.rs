@@ -27,8 +27,8 @@ pub(crate) struct AppParts {
     pub(crate) contents: Arc<dyn ContentStore>,
     pub(crate) imports: ImportQueue,
     pub(crate) campaigns: CampaignQueue,
-    pub(crate) judging: Judging,
     pub(crate) link_signer: LinkSigner,
+    pub(crate) judging: Judging,
     pub(crate) generation: Generation,
     /// How long the link to an export is valid.
     pub(crate) link_lifetime: Duration,

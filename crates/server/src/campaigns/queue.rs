@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::EventJudge;
 use super::worker::Worker;
-use crate::judging::Judging;
 use crate::limits::Limits;
 use crate::storage::{
     CampaignEntry, CampaignKey, ClaimedCampaign, NewCampaign, Pending, QueueLimits, Storage,
@@ -27,8 +27,8 @@ const LIMITS: QueueLimits = QueueLimits { workspace: 100, total: 1_000 };
 /// What the workers need.
 pub(crate) struct CampaignParts {
     pub(crate) storage: Arc<dyn Storage>,
-    /// Without an endpoint, the campaigns of an earlier server fail.
-    pub(crate) judging: Judging,
+    /// Without one, campaigns cannot be created, and those of an earlier server fail.
+    pub(crate) judge: Option<Arc<dyn EventJudge>>,
 }
 
 /// Runs campaigns in the background.
@@ -36,6 +36,7 @@ pub(crate) struct CampaignParts {
 /// The queue itself is in the storage, so it survives a restart.
 pub(crate) struct CampaignQueue {
     storage: Arc<dyn Storage>,
+    can_judge: bool,
     /// Wakes a worker when a campaign can be claimed.
     wake: Arc<Notify>,
     running: Arc<Running>,
@@ -55,7 +56,7 @@ struct RunningCampaign {
 impl CampaignQueue {
     /// Starts the workers. They continue with the campaigns that an earlier server did not finish.
     pub(crate) fn start(parts: CampaignParts, limits: &Limits) -> Self {
-        let CampaignParts { storage, judging } = parts;
+        let CampaignParts { storage, judge } = parts;
         let judgements = limits.campaign_judgements.clamp(1, MAX_JUDGEMENTS);
         let (wake, running) = (Arc::<Notify>::default(), Arc::<Running>::default());
         let permits = Arc::new(Semaphore::new(judgements));
@@ -64,7 +65,7 @@ impl CampaignQueue {
         for _ in 0..WORKERS {
             let worker = Worker {
                 storage: Arc::clone(&storage),
-                judging: judging.clone(),
+                judge: judge.clone(),
                 claimant,
                 permits: Arc::clone(&permits),
                 judgements,
@@ -73,7 +74,12 @@ impl CampaignQueue {
             };
             tasks.spawn(async move { worker.run().await });
         }
-        Self { storage, wake, running, tasks: Mutex::new(tasks) }
+        Self { storage, can_judge: judge.is_some(), wake, running, tasks: Mutex::new(tasks) }
+    }
+
+    /// Returns whether there is an endpoint to judge with.
+    pub(crate) fn can_judge(&self) -> bool {
+        self.can_judge
     }
 
     /// Creates a campaign and queues it.

@@ -11,9 +11,8 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
-use super::judgement::{is_of_endpoint, judge_event};
 use super::queue::Running;
-use crate::judging::{JudgeDefinition, Judging};
+use super::{EventJudge, JudgedEvent, JudgingFailure};
 use crate::storage::{
     ClaimedCampaign, EventDetails, Missing, Pending, Storage, StorageError, Verdict, WaitingEvent,
 };
@@ -33,7 +32,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// A worker.
 pub(super) struct Worker {
     pub(super) storage: Arc<dyn Storage>,
-    pub(super) judging: Judging,
+    pub(super) judge: Option<Arc<dyn EventJudge>>,
     /// Identifies this server in the queue.
     pub(super) claimant: Uuid,
     /// One for each event that is judged at the same time, in all campaigns.
@@ -53,8 +52,6 @@ enum Break {
     Deleted,
     #[error("the server has no judge endpoint; start it with `--judge-url`")]
     NoEndpoint,
-    #[error("the stored judge cannot be read")]
-    Judge(#[source] serde_json::Error),
     #[error("the judge endpoint failed {MAX_FAILURES} times in a row")]
     Endpoint,
     #[error("the server stopped {MAX_ATTEMPTS} times during the campaign without judging an event")]
@@ -116,9 +113,7 @@ impl Worker {
     }
 
     async fn judge_events(&self, campaign: &ClaimedCampaign) -> Result<(), Break> {
-        self.judging.require_endpoint().map_err(|_| Break::NoEndpoint)?;
-        let judge: JudgeDefinition =
-            serde_json::from_str(&campaign.judge_copy).map_err(Break::Judge)?;
+        let judge = self.judge.clone().ok_or(Break::NoEndpoint)?;
         if campaign.attempts > MAX_ATTEMPTS {
             return Err(Break::Attempts);
         }
@@ -127,9 +122,9 @@ impl Worker {
         }
         let run = Arc::new(Run {
             storage: Arc::clone(&self.storage),
-            judging: self.judging.clone(),
-            judge: Arc::new(judge),
+            judge,
             permits: Arc::clone(&self.permits),
+            definition: campaign.judge_copy.as_str().into(),
             campaign: campaign.clone(),
             failures: AtomicU32::new(0),
         });
@@ -157,9 +152,9 @@ impl Worker {
 /// A campaign that runs.
 struct Run {
     storage: Arc<dyn Storage>,
-    judging: Judging,
-    judge: Arc<JudgeDefinition>,
+    judge: Arc<dyn EventJudge>,
     permits: Arc<Semaphore>,
+    definition: Arc<str>,
     campaign: ClaimedCampaign,
     /// How often the endpoint failed since the last answer.
     failures: AtomicU32,
@@ -179,14 +174,14 @@ impl Run {
         let mut verdict = Verdict::Failed;
         if let Some(event) = event {
             let event_bytes = event.size();
-            match judge_event(&self.judging, Arc::clone(&self.judge), event).await {
+            match self.judge.judge(Arc::clone(&self.definition), judged(event)).await {
                 Ok(answer) => {
                     self.failures.store(0, Ordering::Relaxed);
-                    verdict = Verdict::Answer { json: answer, event_bytes };
+                    verdict = Verdict::Answer { json: answer.0, event_bytes };
                 }
-                Err(error) => {
-                    tracing::debug!(%campaign, ordinal = waiting.ordinal, %error, "an event was not judged");
-                    if is_of_endpoint(&error)
+                Err(failure) => {
+                    tracing::debug!(%campaign, ordinal = waiting.ordinal, %failure, "an event was not judged");
+                    if failure == JudgingFailure::Endpoint
                         && self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILURES
                     {
                         return Err(Break::Endpoint);
@@ -196,6 +191,13 @@ impl Run {
         }
         let storing = || storage.store_verdict(key, waiting.ordinal, verdict.clone());
         Ok(retry(storing).await?)
+    }
+}
+
+fn judged(event: EventDetails) -> JudgedEvent {
+    JudgedEvent {
+        messages: event.messages,
+        properties: event.summary.metadata.unwrap_or_else(|| "{}".to_owned()),
     }
 }
 

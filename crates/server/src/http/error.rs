@@ -261,6 +261,7 @@ impl From<Missing> for ApiError {
             Missing::Task => {
                 (ErrorCode::DatasetTaskNotFound, "task not found in this dataset".to_owned())
             }
+            Missing::Judge => (ErrorCode::JudgeNotFound, "judge not found".to_owned()),
             Missing::Campaign => (ErrorCode::CampaignNotFound, "campaign not found".to_owned()),
             Missing::CampaignEvents => (
                 ErrorCode::CampaignNoMatchingEvents,

@@ -75,6 +75,17 @@ impl<S: Send + Sync> FromRequestParts<S> for FilePath {
     }
 }
 
+/// Extracts the judge id in the path.
+pub(crate) struct JudgePath(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for JudgePath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        uuid(parts, state, "judge_id").await.map(Self)
+    }
+}
+
 /// Extracts the event id in the path. Events of fixtures may have any id.
 pub(crate) struct EventPath(pub(crate) String);
 

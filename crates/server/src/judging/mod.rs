@@ -7,6 +7,7 @@ mod answer;
 mod definition;
 mod endpoint;
 mod error;
+mod event_judge;
 mod template;
 mod tls;
 

@@ -25,6 +25,7 @@ mod import_queue;
 mod imports;
 #[cfg(test)]
 mod imports_tests;
+mod judges;
 mod long_reader;
 mod positions;
 mod readers;

@@ -176,6 +176,7 @@ fn remove_workspace(connection: &Connection, workspace: i64) -> Result<(), Stora
         "DELETE FROM logs WHERE id IN (SELECT id FROM logs WHERE workspace = ?1 LIMIT ?2)",
         "DELETE FROM span_evaluations WHERE id IN \
          (SELECT id FROM span_evaluations WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM judges WHERE id IN (SELECT id FROM judges WHERE workspace = ?1 LIMIT ?2)",
         "DELETE FROM conversations WHERE rowid IN \
          (SELECT rowid FROM conversations WHERE workspace = ?1 LIMIT ?2)",
         "DELETE FROM files WHERE id IN (SELECT id FROM files WHERE workspace = ?1 LIMIT ?2)",

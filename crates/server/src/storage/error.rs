@@ -16,6 +16,7 @@ pub(crate) enum Missing {
     Event(String),
     Conversation(String),
     Span(SpanReference),
+    Judge,
     Campaign,
     /// The campaign exists, but none of its events does.
     CampaignEvents,

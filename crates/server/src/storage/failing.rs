@@ -180,3 +180,13 @@ impl TelemetryStore for FailingStorage {
         writes fn expire_telemetry(&self, arrived_before: crate::time::Timestamp) -> bool;
     }
 }
+
+impl JudgeStore for FailingStorage {
+    forward! {
+        writes fn create_judge(&self, workspace: Uuid, owner: Uuid, new: NewJudge) -> JudgeWrite;
+        reads fn judge(&self, workspace: Uuid, id: Uuid) -> Judge;
+        reads fn judges(&self, workspace: Uuid, filter: JudgeFilter, window: Window) -> Listed<Judge>;
+        writes fn update_judge(&self, workspace: Uuid, id: Uuid, new: NewJudge, unless_used: bool) -> JudgeWrite;
+        writes fn delete_judge(&self, workspace: Uuid, id: Uuid) -> ();
+    }
+}

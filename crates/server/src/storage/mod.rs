@@ -17,6 +17,7 @@ mod files;
 mod fixtures;
 mod health;
 mod imports;
+mod judges;
 mod records;
 mod seed;
 mod span_sources;
@@ -50,6 +51,7 @@ pub(crate) use imports::{
     ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
     NewImport, Progress, QueueLimits, SourceIds, Task, WaitingImports,
 };
+pub(crate) use judges::{Judge, JudgeFilter, JudgeStore, JudgeWrite, NewJudge};
 pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
@@ -77,6 +79,7 @@ pub(crate) trait Storage:
     + CampaignStore
     + SeedStore
     + TelemetryStore
+    + JudgeStore
     + Send
     + Sync
 {

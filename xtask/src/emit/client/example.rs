@@ -2,13 +2,13 @@
 //!
 //! Arguments have the example values of the document. Those without one are variables of the same name.
 
+mod values;
+
 use std::fmt::Write;
 
-use serde_json::Value;
-
 use super::super::rust_text::identifier;
-use super::{Shape, shape, unknown};
-use crate::model::{Argument, Field, Kind, Model, Operation, Response};
+use super::arguments::{Shape, shape, unknown};
+use crate::model::{Argument, Field, Kind, Listing, Model, Operation, Response};
 
 /// Emits the example of the method that returns the handle of a resource.
 pub(super) fn handle_method(group: &str) -> String {
@@ -46,14 +46,22 @@ pub(super) fn setter(
 }
 
 /// Emits the example of `pager`.
-pub(super) fn pager(model: &Model, operation: &Operation) -> Result<String, String> {
+pub(super) fn pager(
+    model: &Model,
+    operation: &Operation,
+    listing: &Listing,
+) -> Result<String, String> {
     let mut example = Example::new(model, operation)?;
     example.calls.push(".pager()".to_owned());
     example.calls.push(".items()".to_owned());
+    let print = match &listing.identity {
+        Some(field) => format!("println!(\"{{}}\", item?.{});", identifier(&field.name)),
+        None => "let item = item?;".to_owned(),
+    };
     Ok(example.text(
         "let mut items = ",
         "",
-        "while let Some(item) = items.next().await {\n    println!(\"{}\", item?.id);\n}",
+        &format!("while let Some(item) = items.next().await {{\n    {print}\n}}"),
     ))
 }
 
@@ -105,7 +113,7 @@ impl Example {
         Ok(())
     }
 
-    /// Returns the value of an argument, or the name of a variable, which becomes a parameter.
+    /// Returns the value of an argument, or the name of a variable. A variable without a value becomes a parameter.
     fn value(
         &mut self,
         model: &Model,
@@ -113,40 +121,47 @@ impl Example {
         field: &Field,
     ) -> Result<String, String> {
         let example = operation.examples.get(&field.name);
-        let ty = match (shape(model, &field.ty), example) {
-            (Shape::Id | Shape::String, Some(Value::String(text))) => {
-                return Ok(format!("{text:?}"));
+        let shape = shape(model, &field.ty);
+        if let Some(value) = example
+            && let Some(expression) = values::argument(model, &shape, value, field.required)?
+        {
+            if expression.len() <= SHORT_VALUE && !expression.contains('{') {
+                return Ok(expression);
             }
-            (Shape::Object, Some(value)) if field.required => {
-                let name = identifier(&field.name);
-                let _ = writeln!(self.values, "let {name} = serde_json::json!({});", spaced(value));
-                return Ok(name);
-            }
-            (Shape::Scalar(_), Some(value)) => return Ok(value.to_string()),
-            (Shape::Scalar(ty), None) if ty == "bool" => {
+            let name = identifier(&field.name);
+            let _ = writeln!(self.values, "let {name} = {expression};");
+            return Ok(name);
+        }
+        let ty = match shape {
+            Shape::Scalar(ty) if ty == "bool" => {
                 // The opposite of the default, so that the setter has an effect.
                 return Ok((field.default.as_deref() != Some("true")).to_string());
             }
-            (Shape::Scalar(ty), None) if ty == "i64" => {
+            Shape::Scalar(ty) if ty == "i64" => {
                 let default = field.default.as_ref().and_then(|default| default.parse().ok());
                 let value = field.limits.maximum.or(default).unwrap_or(1);
                 return Ok(value.max(field.limits.minimum.unwrap_or(value)).to_string());
             }
-            (Shape::Enum(ty), _) => {
+            Shape::Enum(ty) => {
                 let Kind::OpenEnum { values } = &model.schema(&ty).kind else {
                     unreachable!("the shape is an enum");
                 };
                 let value = field.choices.first().or(values.first());
                 let value = value.ok_or_else(|| format!("{ty}: an enum without values"))?;
-                let variant = super::pascal(value);
-                return Ok(format!("mistral_datasets::types::{ty}::{variant}"));
+                return Ok(format!("types::{ty}::{}", super::pascal(value)));
             }
-            (Shape::Id | Shape::String, _) => "&str".to_owned(),
-            (Shape::Ids | Shape::Strings, _) => "Vec<String>".to_owned(),
-            (Shape::Object, _) if field.required => "serde_json::Value".to_owned(),
-            (Shape::Object, _) => "mistral_datasets::RawJson".to_owned(),
-            (Shape::Scalar(ty), None) => ty,
-            (Shape::Unknown, _) => return unknown(operation, field),
+            Shape::Id | Shape::String => "&str".to_owned(),
+            Shape::Ids | Shape::Strings => "Vec<String>".to_owned(),
+            Shape::DateTime => "chrono::DateTime<chrono::Utc>".to_owned(),
+            Shape::Object | Shape::Objects | Shape::Json if field.required => {
+                "serde_json::Value".to_owned()
+            }
+            Shape::Object | Shape::Json => "mistral_datasets::RawJson".to_owned(),
+            Shape::Objects => "Vec<mistral_datasets::RawJson>".to_owned(),
+            Shape::Value(ty) => format!("types::{ty}"),
+            Shape::Enums(ty) | Shape::Values(ty) => format!("Vec<types::{ty}>"),
+            Shape::Scalar(ty) => ty,
+            Shape::Unknown => return unknown(operation, field),
         };
         let name = identifier(&field.name);
         let _ = write!(self.parameters, ", {name}: {ty}");
@@ -176,12 +191,27 @@ impl Example {
         if statement.len() > EXAMPLE_WIDTH {
             statement = format!("{start}client\n    {};", calls.join("\n    "));
         }
-        let mut text = String::from("///\n/// # Examples\n/// ```no_run\n");
         let parameters = &self.parameters;
+        let body = [&self.values, &statement, rest].map(|part| part.trim_end());
+        let mut imports = String::new();
+        for (needle, import) in [
+            ("field(", "use mistral_datasets::filter::field;"),
+            ("types::", "use mistral_datasets::types;"),
+        ] {
+            if body.iter().any(|part| part.contains(needle)) {
+                let _ = writeln!(imports, "/// {import}");
+            } else if parameters.contains(needle) {
+                let _ = writeln!(imports, "/// # {import}");
+            }
+        }
+        if imports.contains("/// use") {
+            imports.push_str("///\n");
+        }
+        let mut text = format!("///\n/// # Examples\n/// ```no_run\n{imports}");
         let _ =
             writeln!(text, "/// # async fn example(client: mistral_datasets::Client{parameters})");
         text.push_str("/// # -> Result<(), mistral_datasets::Error> {\n");
-        for line in self.values.lines().chain(statement.lines()).chain(rest.lines()) {
+        for line in body.iter().flat_map(|part| part.lines()) {
             let _ = writeln!(text, "/// {line}");
         }
         text.push_str("/// # Ok(())\n/// # }\n/// ```\n");
@@ -192,35 +222,8 @@ impl Example {
 /// The length above which the statement of an example is split into one line per method.
 const EXAMPLE_WIDTH: usize = 80;
 
-/// Formats JSON in one line with spaces after commas and colons, or in several lines if it is long.
-fn spaced(value: &Value) -> String {
-    let text = match value {
-        Value::Array(items) => {
-            format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", "))
-        }
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, value)| format!("{name:?}: {}", spaced(value)));
-            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
-        }
-        scalar => scalar.to_string(),
-    };
-    match (value, text.len() > EXAMPLE_WIDTH) {
-        (Value::Object(fields), true) => {
-            let fields = fields.iter().map(|(name, value)| format!("{name:?}: {}", spaced(value)));
-            format!("{{\n{}\n}}", indented(&(fields.collect::<Vec<_>>().join(",\n") + ",")))
-        }
-        (Value::Array(items), true) => {
-            let items = items.iter().map(spaced).collect::<Vec<_>>().join(",\n") + ",";
-            format!("[\n{}\n]", indented(&items))
-        }
-        _ => text,
-    }
-}
-
-/// Indents every line.
-fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
-}
+/// The length up to which a value is an argument, rather than a variable.
+const SHORT_VALUE: usize = 60;
 
 /// Returns the last word of a type name as a variable name, such as `record` for `DatasetRecord`.
 fn variable(ty: &str) -> String {

@@ -1,86 +1,42 @@
 //! Emits the client's calls: one handle per resource group, and one call type per operation, which collects the arguments,
 //! validates them and sends the request.
 
+mod arguments;
 mod checks;
 mod example;
+mod extra_methods;
+mod handles;
+mod limits;
 #[cfg(test)]
 mod tests;
 
 use std::fmt::Write;
 
+use arguments::{Shape, argument_code, shape};
 use checks::check;
+use extra_methods::extra_methods;
 
 use super::rust_text::{self, doc, identifier, pascal};
 use super::wording::with_none;
 use super::{Output, preamble};
-use crate::model::{Argument, Field, Kind, Listing, Location, Model, Operation, Response, Type};
+use crate::model::{Argument, Field, Kind, Location, Model, Operation, Response, Type};
 
 const FOLDER: &str = "crates/client/src/generated";
 
-/// Emits a module per resource group and the module with the handles.
+/// Emits a module per resource group, the module with the handles, and the limits of values in requests.
 pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
-    let mut outputs = vec![Output::new(&format!("{FOLDER}/mod.rs"), handles(model)?)];
+    let file = |name: &str, text: String| Output::new(&format!("{FOLDER}/{name}.rs"), text);
+    let mut outputs =
+        vec![file("mod", handles::emit(model)?), file("limits", limits::emit(model)?)];
     for group in model.groups() {
-        outputs.push(Output::new(&format!("{FOLDER}/{}.rs", module(group)), calls(model, group)?));
+        outputs.push(file(&model.group_name(group), calls(model, group)?));
     }
     Ok(outputs)
 }
 
-/// Returns the Rust module of a group, such as `records` for `datasets.records`.
-fn module(group: &str) -> &str {
-    group.rsplit('.').next().expect("a split has at least one part")
-}
-
-fn handles(model: &Model) -> Result<String, String> {
-    let groups = model.groups();
-    let mut text = preamble("//");
-    text.push_str("\n//! The resource handles, and one module per handle with its calls.\n\n");
-    for group in &groups {
-        let _ = writeln!(text, "pub mod {};", module(group));
-    }
-    text.push_str("\nuse crate::client::Client;\n\n");
-    for group in &groups {
-        let name = pascal(module(group));
-        let operations: Vec<_> =
-            model.operations_of(group).map(|operation| format!("`{}`", operation.name)).collect();
-        let _ = writeln!(
-            text,
-            "{}#[derive(Clone, Debug)]\npub struct {name} {{\n    pub(crate) client: Client,\n}}\n",
-            doc(&format!("A handle with the operations of `{group}`: {}.", operations.join(", ")))
-        );
-    }
-    let parents: Vec<Option<&str>> =
-        std::iter::once(None).chain(groups.iter().map(|group| Some(*group))).collect();
-    for parent in parents {
-        let children: Vec<&str> = groups
-            .iter()
-            .copied()
-            .filter(|group| group.rsplit_once('.').map(|(parent, _)| parent) == parent)
-            .collect();
-        if children.is_empty() {
-            continue;
-        }
-        let (owner, client) = match parent {
-            None => ("Client".to_owned(), "self.clone()"),
-            Some(parent) => (pascal(module(parent)), "self.client.clone()"),
-        };
-        let _ = writeln!(text, "impl {owner} {{");
-        for child in children {
-            let (name, method) = (pascal(module(child)), module(child));
-            let _ = writeln!(
-                text,
-                "/// Returns a handle with the operations of `{child}`.\n{}pub fn {method}(&self) -> {name} {{\n{name} {{ client: {client} }}\n}}\n",
-                example::handle_method(child)
-            );
-        }
-        text.push_str("}\n\n");
-    }
-    rust_text::format(&text)
-}
-
 fn calls(model: &Model, group: &str) -> Result<String, String> {
     let mut items = String::new();
-    let handle = pascal(module(group));
+    let handle = pascal(&model.group_name(group));
     let operations: Vec<&Operation> =
         model.operations_of(group).filter(|operation| operation.handwritten.is_none()).collect();
     let _ = writeln!(items, "impl {handle} {{");
@@ -96,6 +52,8 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
     let _ = writeln!(text, "\n//! The calls of `{group}`.\n");
     text.push_str("use std::future::{Future, IntoFuture};\nuse std::pin::Pin;\n\n");
     for (needle, import) in [
+        ("Bound::", "use std::ops::Bound;\n"),
+        ("DateTime<Utc>", "use chrono::{DateTime, Utc};\n"),
         (".boxed()", "use futures::FutureExt;\n"),
         ("RawJson", "use mistral_datasets_types::RawJson;\n"),
         ("types::", "use mistral_datasets_types as types;\n"),
@@ -106,7 +64,9 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
         ("impl IntoOption", "use crate::argument::IntoOption;\n"),
         ("Checks::new", "use crate::checks::Checks;\n"),
         ("TaskHandle", "use crate::task::{TaskHandle, Wait};\n"),
-        ("Pager<", "use crate::pager::{FetchedPage, Pager};\n"),
+        ("FetchedPage", "use crate::pager::{FetchedPage, ItemId, Pager};\n"),
+        ("FetchedFeed", "use crate::pager::{FetchedFeed, FeedPager};\n"),
+        ("limits::", "use super::limits;\n"),
     ] {
         if items.contains(needle) {
             text.push_str(&import.replace("HANDLE", &handle));
@@ -116,115 +76,6 @@ fn calls(model: &Model, group: &str) -> Result<String, String> {
     text.push_str("use crate::transport::SingleRequest;\n\n");
     text.push_str(&items);
     rust_text::format(&text)
-}
-
-/// The Rust code for one argument.
-struct ArgumentCode {
-    /// The parameter type of the method or setter.
-    parameter_type: String,
-    /// The type of the call's field.
-    field_type: String,
-    /// The expression that converts the parameter to the field.
-    conversion: String,
-}
-
-fn argument_code(
-    model: &Model,
-    operation: &Operation,
-    field: &Field,
-) -> Result<ArgumentCode, String> {
-    let name = identifier(&field.name);
-    let (parameter_type, field_type, conversion) =
-        match (&field.ty, shape(model, &field.ty), field.required) {
-            (_, Shape::Id, true) => {
-                ("impl IntoId".into(), "String".into(), format!("{name}.into_id()"))
-            }
-            (_, Shape::String, true) => {
-                let path = operation.parameters.iter().any(|parameter| {
-                    parameter.location == Location::Path && parameter.field.name == field.name
-                });
-                if path {
-                    ("impl IntoId".into(), "String".into(), format!("{name}.into_id()"))
-                } else {
-                    ("impl Into<String>".into(), "String".into(), format!("{name}.into()"))
-                }
-            }
-            (_, Shape::Ids, true) => (
-                "impl IntoIterator<Item = impl IntoId>".into(),
-                "Vec<String>".into(),
-                format!("{name}.into_iter().map(IntoId::into_id).collect()"),
-            ),
-            (_, Shape::Strings, true) => (
-                "impl IntoIterator<Item = impl Into<String>>".into(),
-                "Vec<String>".into(),
-                format!("{name}.into_iter().map(Into::into).collect()"),
-            ),
-            (_, Shape::Object, true) => {
-                ("impl Serialize".into(), "Json".into(), format!("Json::new({name})"))
-            }
-            (_, Shape::Enum(ty), true) => (
-                format!("impl Into<types::{ty}>"),
-                format!("types::{ty}"),
-                format!("{name}.into()"),
-            ),
-            (_, Shape::Scalar(ty), true) => (ty.clone(), ty, name),
-            (_, shape, false) => {
-                let inner = match shape {
-                    Shape::Id | Shape::String => "String".to_owned(),
-                    Shape::Ids | Shape::Strings => "Vec<String>".to_owned(),
-                    Shape::Object => "RawJson".to_owned(),
-                    Shape::Enum(ty) => format!("types::{ty}"),
-                    Shape::Scalar(ty) => ty,
-                    Shape::Unknown => return unknown(operation, field),
-                };
-                (
-                    format!("impl IntoOption<{inner}>"),
-                    format!("Option<{inner}>"),
-                    format!("{name}.into_option()"),
-                )
-            }
-            (_, Shape::Unknown, _) => return unknown(operation, field),
-        };
-    Ok(ArgumentCode { parameter_type, field_type, conversion })
-}
-
-fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
-    Err(format!(
-        "operation `{}`: argument `{}` of type {:?} cannot be expressed in the client",
-        operation.id, field.name, field.ty
-    ))
-}
-
-/// The kinds of arguments that the client handles differently.
-enum Shape {
-    Id,
-    Ids,
-    String,
-    Strings,
-    Object,
-    Enum(String),
-    Scalar(String),
-    Unknown,
-}
-
-fn shape(model: &Model, ty: &Type) -> Shape {
-    match ty {
-        Type::Uuid => Shape::Id,
-        Type::String => Shape::String,
-        Type::Integer | Type::Number | Type::Boolean => Shape::Scalar(rust_text::value_type(ty)),
-        Type::FreeObject => Shape::Object,
-        Type::Array(items) => match **items {
-            Type::Uuid => Shape::Ids,
-            Type::String => Shape::Strings,
-            _ => Shape::Unknown,
-        },
-        Type::Named(name) => match model.schema(name).kind {
-            Kind::FreeObject { .. } => Shape::Object,
-            Kind::OpenEnum { .. } => Shape::Enum(name.clone()),
-            Kind::Object { .. } | Kind::Union { .. } => Shape::Unknown,
-        },
-        Type::DateTime | Type::Binary => Shape::Unknown,
-    }
 }
 
 /// Returns the name of the call type, such as `ListDatasets` for `list_datasets`.
@@ -302,9 +153,11 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
         "A [`{handle}::{}`] call. Nothing is sent until it is awaited.",
         operation.name
     ));
+    let has_secrets = arguments.iter().any(|argument| argument.field.secret);
     let _ = writeln!(
         text,
-        "#[derive(Clone, Debug)]\n#[must_use = \"a call is sent when it is awaited\"]\npub struct {call} {{\n    client: Client,"
+        "#[derive(Clone{})]\n#[must_use = \"a call is sent when it is awaited\"]\npub struct {call} {{\n    client: Client,",
+        if has_secrets { "" } else { ", Debug" }
     );
     for Argument { field, .. } in &arguments {
         let _ = writeln!(
@@ -346,43 +199,24 @@ fn call(model: &Model, operation: &Operation, handle: &str) -> Result<String, St
              fn into_future(self) -> Self::IntoFuture {{\nBox::pin(self.send())\n}}\n}}\n\n\
          impl SingleRequest for {call} {{}}\n"
     );
+    if has_secrets {
+        text.push_str(&redacted(&call, &arguments));
+    }
     Ok(text)
 }
 
-/// Returns the additional methods of a call: `pager` for listings, `wait` and `handle` for calls that start a task.
-fn extra_methods(model: &Model, operation: &Operation) -> Result<String, String> {
-    if let Some(Listing { page_field, item }) = model.listing(operation) {
-        let about = doc(
-            "Returns a pager over all items, starting at this call's page. Default page size: 100.",
-        );
-        let page_field = identifier(&page_field);
-        let example = example::pager(model, operation)?;
-        return Ok(format!(
-            "{about}{example}pub fn pager(self) -> Pager<types::{item}> {{\n\
-             let (first_page, page_size) = (self.page, self.page_size);\n\
-             let fetch = move |page: i64, page_size: i64| {{\n\
-             let call = self.clone().page(page).page_size(page_size);\n\
-             async move {{\n\
-             let page = call.await?.{page_field};\n\
-             Ok(FetchedPage {{ results: page.results, count: page.count, next: page.next }})\n\
-             }}.boxed()\n}};\n\
-             Pager::new(fetch, |item| item.id, first_page, page_size)\n}}\n\n"
-        ));
+/// Emits a `Debug` implementation that omits secret arguments.
+fn redacted(call: &str, arguments: &[Argument]) -> String {
+    let mut fields = String::new();
+    for Argument { field, .. } in arguments.iter().filter(|argument| !argument.field.secret) {
+        let _ = write!(fields, ".field({:?}, &self.{})", field.name, identifier(&field.name));
     }
-    if operation.starts_task() {
-        return Ok(format!(
-            "{}{}pub fn wait(self) -> Wait {{\nlet client = self.client.clone();\nWait::start(client, self.into_future())\n}}\n\n\
-             {}{}pub async fn handle(self) -> Result<TaskHandle, Error> {{\n\
-             let client = self.client.clone();\nlet task = self.await?;\nOk(TaskHandle::new(client, task.dataset_id.to_string(), task.id.to_string()))\n}}\n\n",
-            doc("Starts the task and returns a [`Wait`], which waits until the task has ended."),
-            example::wait(model, operation)?,
-            doc(
-                "Starts the task and returns a handle to it.\n\n# Errors\nThe errors of the call itself."
-            ),
-            example::handle(model, operation)?,
-        ));
-    }
-    Ok(String::new())
+    format!(
+        "// Omits secret arguments.\n\
+         impl std::fmt::Debug for {call} {{\n\
+         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{\n\
+         f.debug_struct({call:?}){fields}.finish_non_exhaustive()\n}}\n}}\n\n"
+    )
 }
 
 fn output(operation: &Operation) -> Result<String, String> {
@@ -411,7 +245,7 @@ fn send(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
         let value = |field: &Field| {
             let name = identifier(&field.name);
             match shape(model, &field.ty) {
-                Shape::Id | Shape::Ids | Shape::Object => name,
+                Shape::Id | Shape::Ids | Shape::Object | Shape::Objects | Shape::Json => name,
                 _ => format!("self.{name}"),
             }
         };
@@ -430,7 +264,8 @@ fn send(model: &Model, operation: &Operation, arguments: &[Argument]) -> Result<
     }
     let _ = writeln!(
         text,
-        "let call = self.client.start_call({:?})?;\ncall.run(call.core().{}({})).await\n}}\n",
+        "let call = self.client.{}({:?})?;\ncall.run(call.core().{}({})).await\n}}\n",
+        if operation.read_only && operation.method == "POST" { "start_read" } else { "start_call" },
         operation.id,
         operation.id,
         core_arguments(operation).join(", ")
@@ -457,6 +292,12 @@ fn core_arguments(operation: &Operation) -> Vec<String> {
             (Type::Uuid, false) => format!("{name}.as_ref()"),
             (Type::String, true) => format!("&self.{name}"),
             (Type::String, false) => format!("self.{name}.as_deref()"),
+            (Type::Array(items), true) if **items == Type::Uuid => format!("&{name}"),
+            (Type::Array(items), false) if **items == Type::Uuid => format!("{name}.as_ref()"),
+            (Type::DateTime | Type::Array(_) | Type::Named(_), true) => format!("&self.{name}"),
+            (Type::DateTime | Type::Array(_) | Type::Named(_), false) => {
+                format!("self.{name}.as_ref()")
+            }
             _ => format!("self.{name}"),
         }
     };

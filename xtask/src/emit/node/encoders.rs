@@ -40,6 +40,12 @@ pub fn emit(model: &Model) -> Result<String, String> {
             }
             Kind::FreeObject { .. } => "self.0.encode(encoder);\n".to_owned(),
             Kind::OpenEnum { .. } => "encoder.string(self.as_str());\n".to_owned(),
+            Kind::ObjectUnion { .. } => {
+                return Err(format!(
+                    "{}: unions of objects are not supported in Node.js",
+                    schema.name
+                ));
+            }
             Kind::Union { variants } => {
                 let mut arms = String::new();
                 for (index, variant) in variants.iter().enumerate() {

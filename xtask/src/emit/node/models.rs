@@ -20,7 +20,7 @@ pub fn emit(model: &Model) -> Result<String, String> {
             Kind::Object { fields } => items.push_str(&model_class(model, schema, fields)?),
             Kind::OpenEnum { values } => items.push_str(&open_enum(schema, values)?),
             // Free-form objects are plain objects, and unions consist of scalars.
-            Kind::FreeObject { .. } | Kind::Union { .. } => {}
+            Kind::FreeObject { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => {}
         }
     }
 
@@ -154,6 +154,9 @@ fn decode(model: &Model, ty: &Type) -> Result<String, String> {
         Type::Boolean => "decoder.boolean()".to_owned(),
         Type::FreeObject => "decoder.json()".to_owned(),
         Type::Binary => return Err("binary data cannot be part of a JSON response".to_owned()),
+        Type::Json | Type::Map(_) | Type::Nullable(_) => {
+            return Err(format!("Node.js responses cannot contain {ty:?}"));
+        }
         Type::Array(items) => {
             let value = if is_raw(model, items) { ".value" } else { "" };
             format!("decoder.array(() => {}{value})", decode(model, items)?)
@@ -162,6 +165,9 @@ fn decode(model: &Model, ty: &Type) -> Result<String, String> {
             Kind::Object { .. } => format!("new {}(decoder)", class(name)?),
             Kind::FreeObject { .. } => "decoder.json()".to_owned(),
             Kind::OpenEnum { .. } => "decoder.string()".to_owned(),
+            Kind::ObjectUnion { .. } => {
+                return Err(format!("{name}: unions of objects are not supported in Node.js"));
+            }
             Kind::Union { variants } => {
                 let mut decoders = String::new();
                 for variant in variants {

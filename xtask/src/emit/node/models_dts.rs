@@ -17,6 +17,9 @@ pub fn emit(model: &Model) -> Result<String, String> {
             Kind::Object { fields } => items.push_str(&model_class(model, schema, name, fields)?),
             Kind::OpenEnum { values } => items.push_str(&open_enum(schema, name, values)),
             Kind::FreeObject { known } => items.push_str(&free_object(model, schema, name, known)?),
+            Kind::ObjectUnion { .. } => {
+                return Err(format!("{name}: unions of objects are not supported in Node.js"));
+            }
             Kind::Union { variants } => {
                 let variants = variants
                     .iter()
@@ -53,6 +56,9 @@ pub fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
             class(name)?.to_owned()
         }
         Type::Array(items) => format!("{}[]", value_type(model, items)?),
+        Type::Json | Type::Map(_) | Type::Nullable(_) => {
+            return Err(format!("Node.js responses cannot contain {ty:?}"));
+        }
     })
 }
 

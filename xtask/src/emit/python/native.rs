@@ -85,6 +85,12 @@ pub fn models(model: &Model) -> Result<String, String> {
             Kind::OpenEnum { .. } => {
                 let _ = writeln!(items, "open_enum!({});\n", schema.name);
             }
+            Kind::ObjectUnion { .. } => {
+                return Err(format!(
+                    "{}: unions of objects are not supported in Python",
+                    schema.name
+                ));
+            }
             Kind::Union { variants } => {
                 let mut rows = String::new();
                 let mut expected = Vec::new();
@@ -182,10 +188,15 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
         Type::FreeObject => "LazyJson<RawJson>".to_owned(),
         Type::Array(items) => format!("List<{}>", value_type(model, items)?),
         Type::Binary => return Err("Python responses cannot contain binary data".to_owned()),
+        Type::Json | Type::Map(_) | Type::Nullable(_) => {
+            return Err(format!("Python responses cannot contain {ty:?}"));
+        }
         Type::Named(name) => match &model.schema(name).kind {
             Kind::FreeObject { .. } => format!("LazyJson<types::{name}>"),
             Kind::Object { .. } => format!("Py<{name}>"),
-            Kind::OpenEnum { .. } | Kind::Union { .. } => format!("types::{name}"),
+            Kind::OpenEnum { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => {
+                format!("types::{name}")
+            }
         },
         scalar => rust_text::value_type(scalar),
     })
@@ -394,9 +405,13 @@ fn argument_code(
         Type::Named(schema) => match &model.schema(schema).kind {
             Kind::FreeObject { .. } => object(),
             Kind::OpenEnum { .. } => code("String", &format!(".map(types::{schema}::from)")),
-            Kind::Object { .. } | Kind::Union { .. } => return unknown(operation, field),
+            Kind::Object { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => {
+                return unknown(operation, field);
+            }
         },
-        Type::Array(_) | Type::DateTime => return unknown(operation, field),
+        Type::Array(_) | Type::DateTime | Type::Json | Type::Map(_) | Type::Nullable(_) => {
+            return unknown(operation, field);
+        }
     })
 }
 

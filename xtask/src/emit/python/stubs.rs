@@ -15,7 +15,7 @@ pub fn models(model: &Model) -> Result<String, String> {
         match &schema.kind {
             Kind::Object { fields } => classes.push_str(&response(model, schema, fields)?),
             Kind::FreeObject { known } => classes.push_str(&json_object(model, schema, known)?),
-            Kind::OpenEnum { .. } | Kind::Union { .. } => {}
+            Kind::OpenEnum { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => {}
         }
     }
     let mut text = preamble("#");
@@ -144,7 +144,7 @@ fn constructor_type(model: &Model, field: &Field) -> Result<String, String> {
             ty.replacen(name, &format!("{name} | JSONObject"), 1)
         }
         Kind::FreeObject { .. } => ty.replacen("dict[str, JSON]", "JSONObject", 1),
-        Kind::Union { .. } => ty,
+        Kind::Union { .. } | Kind::ObjectUnion { .. } => ty,
     })
 }
 

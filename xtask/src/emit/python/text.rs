@@ -82,7 +82,7 @@ pub fn is_class(schema: &Schema) -> bool {
     match &schema.kind {
         Kind::Object { .. } => true,
         Kind::FreeObject { known } => !known.is_empty(),
-        Kind::OpenEnum { .. } | Kind::Union { .. } => false,
+        Kind::OpenEnum { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => false,
     }
 }
 
@@ -228,9 +228,15 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
         Type::FreeObject => "dict[str, JSON]".to_owned(),
         Type::Array(items) => format!("list[{}]", value_type(model, items)?),
         Type::Binary => return Err("Python responses cannot contain binary data".to_owned()),
+        Type::Json | Type::Map(_) | Type::Nullable(_) => {
+            return Err(format!("Python responses cannot contain {ty:?}"));
+        }
         Type::Named(name) => match &model.schema(name).kind {
             Kind::FreeObject { known } if known.is_empty() => "dict[str, JSON]".to_owned(),
             Kind::Object { .. } | Kind::FreeObject { .. } | Kind::OpenEnum { .. } => name.clone(),
+            Kind::ObjectUnion { .. } => {
+                return Err(format!("{name}: unions of objects are not supported in Python"));
+            }
             Kind::Union { variants } => {
                 let variants: Result<Vec<_>, _> =
                     variants.iter().map(|variant| value_type(model, variant)).collect();
@@ -268,9 +274,13 @@ pub fn argument_type(model: &Model, argument: &Argument) -> Result<String, Strin
             }
             Kind::FreeObject { .. } => "JSONObject".to_owned(),
             Kind::OpenEnum { .. } => format!("{name} | str"),
-            Kind::Object { .. } | Kind::Union { .. } => return unknown(&argument.field.ty),
+            Kind::Object { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => {
+                return unknown(&argument.field.ty);
+            }
         },
-        Type::DateTime => return unknown(&argument.field.ty),
+        Type::DateTime | Type::Json | Type::Map(_) | Type::Nullable(_) => {
+            return unknown(&argument.field.ty);
+        }
     })
 }
 

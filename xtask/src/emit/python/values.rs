@@ -196,6 +196,11 @@ fn json_schema(model: &Model, ty: &Type) -> Value {
         Type::Boolean => json!({"type": "boolean"}),
         Type::FreeObject => json!({"type": "object", "additionalProperties": true}),
         Type::Array(items) => json!({"type": "array", "items": json_schema(model, items)}),
+        Type::Json => json!({}),
+        Type::Map(values) => {
+            json!({"type": "object", "additionalProperties": json_schema(model, values)})
+        }
+        Type::Nullable(ty) => json!({"anyOf": [json_schema(model, ty), {"type": "null"}]}),
         Type::Binary => unreachable!("responses cannot contain binary data"),
         Type::Named(name) => {
             let schema = model.schema(name);
@@ -230,6 +235,10 @@ fn json_schema(model: &Model, ty: &Type) -> Value {
                 }
                 Kind::OpenEnum { values } => {
                     json!({"title": name, "type": "string", "description": schema.description, "examples": values})
+                }
+                // The variants may contain the union.
+                Kind::ObjectUnion { .. } => {
+                    json!({"title": name, "type": "object", "description": schema.description, "additionalProperties": true})
                 }
                 Kind::Union { variants } => {
                     let variants: Vec<_> =
