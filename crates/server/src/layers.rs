@@ -43,6 +43,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "http",
             "imports",
             "json",
+            "judging",
             "pattern",
             "search",
             "storage",

@@ -33,6 +33,7 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "import_from_explorer" => on(method, imports::from_explorer),
         "import_from_file" => on(method, imports::from_file),
         "import_from_playground" => on(method, imports::from_playground),
+        "import_from_spans" => on(method, imports::from_spans),
         "import_from_dataset_records" => on(method, imports::from_dataset_records),
         "export_to_jsonl" => on(method, exports::to_jsonl),
         "fetch_task" => on(method, tasks::fetch),

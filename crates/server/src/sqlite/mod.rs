@@ -2,6 +2,8 @@
 
 mod budget;
 mod campaigns;
+#[cfg(test)]
+mod campaigns_tests;
 mod compact;
 mod connection;
 mod counts;
@@ -37,6 +39,7 @@ mod schema;
 mod seed;
 mod slug;
 mod snapshot;
+mod span_sources;
 mod telemetry;
 mod telemetry_search;
 mod time_limit;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::SpanReference;
+
 /// Something that does not exist or belongs to another workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
@@ -13,6 +15,7 @@ pub(crate) enum Missing {
     File,
     Event(String),
     Conversation(String),
+    Span(SpanReference),
     Judge,
     Campaign,
     Trace,

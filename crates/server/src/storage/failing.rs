@@ -137,6 +137,13 @@ impl CampaignStore for FailingStorage {
     }
 }
 
+impl SpanSourceStore for FailingStorage {
+    forward! {
+        reads fn existing_spans(&self, workspace: Uuid, references: Vec<SpanReference>) -> Vec<SpanReference>;
+        reads fn span_attributes(&self, workspace: Uuid, references: Vec<SpanReference>, max_bytes: usize) -> Vec<SpanAttributes>;
+    }
+}
+
 impl SeedStore for FailingStorage {
     forward! {
         writes fn insert_seed(&self, workspace: Uuid, owner: Uuid, seed: Arc<Seed>) -> ();

@@ -20,6 +20,7 @@ mod imports;
 mod judges;
 mod records;
 mod seed;
+mod span_sources;
 mod telemetry;
 mod telemetry_search;
 
@@ -56,6 +57,9 @@ pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
+pub(crate) use span_sources::{
+    AttributeNamespace, FieldMapping, SpanAttributes, SpanMapping, SpanReference, SpanSourceStore,
+};
 pub(crate) use telemetry::{
     COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
 };
@@ -76,6 +80,7 @@ pub(crate) trait Storage:
     + FileIndex
     + FixtureStore
     + EventStore
+    + SpanSourceStore
     + CampaignStore
     + SeedStore
     + TelemetryStore
