@@ -64,11 +64,7 @@ where
 ///
 /// # Errors
 /// As [`value`].
-pub fn values<F>(
-    value: &Bound<'_, PyAny>,
-    operation: &str,
-    name: &str,
-) -> PyResult<Vec<F::Wire>>
+pub fn values<F>(value: &Bound<'_, PyAny>, operation: &str, name: &str) -> PyResult<Vec<F::Wire>>
 where
     F: Field,
     F::Wire: DeserializeOwned,

@@ -63,4 +63,3 @@ impl ExtraFields {
         (count > 0).then(|| format!("<{}>", counted(count, "key")))
     }
 }
-

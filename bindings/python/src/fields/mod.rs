@@ -193,10 +193,11 @@ impl Field for String {
     }
 
     fn repr(&self, py: Python<'_>) -> PyResult<String> {
-        let redacted = without_query(self).unwrap_or_else(|| match self.char_indices().nth(REPR_CHARS) {
-            Some((end, _)) => format!("{}…", &self[..end]),
-            None => self.clone(),
-        });
+        let redacted =
+            without_query(self).unwrap_or_else(|| match self.char_indices().nth(REPR_CHARS) {
+                Some((end, _)) => format!("{}…", &self[..end]),
+                None => self.clone(),
+            });
         Ok(PyString::new(py, &redacted).repr()?.to_string())
     }
 }
