@@ -2,6 +2,7 @@
 //!
 //! [`read`](read::read) converts the document to a [`Model`], and rejects what the emitters do not support.
 
+mod document;
 mod groups;
 mod listing;
 mod read;
