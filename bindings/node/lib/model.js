@@ -58,6 +58,12 @@ function hide(ModelClass, names) {
   HIDDEN.set(ModelClass, new Set(names));
 }
 
+/** Removes the query of a URL, which may contain a signature. */
+function withoutQuery(value) {
+  if (typeof value !== "string" || !/^https?:\/\/[^?]*\?/.test(value)) return value;
+  return `${value.slice(0, value.indexOf("?"))}?…`;
+}
+
 /** Replaces a value that is not printed by its size. */
 function withoutContent(value, options) {
   if (typeof value === "string" && value !== "") {

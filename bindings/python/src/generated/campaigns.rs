@@ -103,8 +103,8 @@ impl Campaigns {
         let max_nb_events = arguments::required::<i64>(max_nb_events, "max_nb_events")?;
         let blocking = self.session.blocking(options, "campaigns.create")?;
         let call = blocking.client().campaigns().create(
-            judge_id,
             search_params,
+            judge_id,
             name,
             description,
             max_nb_events,
@@ -129,8 +129,8 @@ impl Campaigns {
         let description = arguments::required::<String>(description, "description")?;
         let max_nb_events = arguments::required::<i64>(max_nb_events, "max_nb_events")?;
         let call = self.session.client_with(options, "campaigns.create_async")?.campaigns().create(
-            judge_id,
             search_params,
+            judge_id,
             name,
             description,
             max_nb_events,

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::convert::{self, ConvertContext, IntoPython};
 use crate::fields::{
-    AnyJson, EnumMembers, ExtraFields, Field, List, Map, Nullable, Private, UnknownObject, Variant,
-    constant, object_union, open_enum, select, union, wrong_type,
+    AnyJson, EnumMembers, ExtraFields, Field, List, Map, Nullable, ObjectUnion, Private,
+    UnknownObject, Variant, constant, object_union, open_enum, select, union, wrong_type,
 };
 use crate::json::{self, JsonType, LazyJson};
 use crate::json_object::{self, free_object, json_object};

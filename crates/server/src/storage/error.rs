@@ -18,6 +18,8 @@ pub(crate) enum Missing {
     Span(SpanReference),
     Judge,
     Campaign,
+    Trace,
+    Span,
     /// The campaign exists, but none of its events does.
     CampaignEvents,
 }

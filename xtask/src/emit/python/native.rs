@@ -109,6 +109,7 @@ pub fn models(model: &Model) -> Result<String, String> {
             (&["Map<"], "crate::fields", "Map"),
             (&["Nullable<"], "crate::fields", "Nullable"),
             (&["Private"], "crate::fields", "Private"),
+            (&["object_union!"], "crate::fields", "ObjectUnion"),
             (&["object_union!"], "crate::fields", "UnknownObject"),
             (&["object_union!"], "crate::fields", "Variant"),
             (&["constant!"], "crate::fields", "constant"),
@@ -425,7 +426,7 @@ fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
     let send = |client: &str, send: &str, target: &str| {
         // A wait sends several requests.
         let run = send.replace("send", "run");
-        let call = call(operation, &arguments, client);
+        let call = call(operation, &operation.arguments(model), client);
         if operation.starts_task() {
             format!(
                 "let call = {call};\nif wait {{\n{run}(py, {target}, limited(call.wait(), wait_timeout))\n}} \
