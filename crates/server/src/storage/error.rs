@@ -15,7 +15,7 @@ pub(crate) enum Missing {
     File,
     Event(String),
     Conversation(String),
-    Span(SpanReference),
+    SourceSpan(SpanReference),
     Judge,
     Campaign,
     Trace,
