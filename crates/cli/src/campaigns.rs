@@ -87,7 +87,7 @@ impl Campaigns {
                 let judge = client.judges().find(&judge).await?;
                 let call = campaigns.create(filter, judge.id, name, description, max_events);
                 let campaign = call.await?;
-                output.print_outcome(&campaign, output::object)?;
+                output.print_outcome(&campaign, text)?;
                 if wait {
                     self::wait(client, campaign.id, &wait_options, output).await?;
                 }
@@ -106,7 +106,7 @@ impl Campaigns {
                 })
             }
             Self::Get { campaign } => {
-                output.print(&campaigns.find(&campaign).await?, output::object)
+                output.print(&campaigns.find(&campaign).await?, text)
             }
             Self::Status { campaign } => {
                 let campaign = campaigns.find(&campaign).await?;
@@ -139,6 +139,20 @@ impl Campaigns {
             }
         }
     }
+}
+
+/// Formats a campaign, with its judge by name.
+fn text(campaign: &Campaign) -> String {
+    let filter = serde_json::to_string(&campaign.search_params).unwrap_or_default();
+    output::fields([
+        ("id", campaign.id.to_string()),
+        ("name", campaign.name.clone()),
+        ("description", campaign.description.clone()),
+        ("judge", format!("{} ({})", campaign.judge.name, campaign.judge.id)),
+        ("filter", filter),
+        ("max events", campaign.max_nb_events.to_string()),
+        ("created", output::time(&campaign.created_at)),
+    ])
 }
 
 /// Waits until a campaign has finished.
