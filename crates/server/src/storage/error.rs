@@ -15,6 +15,7 @@ pub(crate) enum Missing {
     File,
     Event(String),
     Conversation(String),
+    /// A span that an import reads.
     SourceSpan(SpanReference),
     Judge,
     Campaign,
