@@ -31,6 +31,7 @@ mod metrics;
 mod model;
 mod openapi;
 mod operations;
+mod otlp;
 mod pagination;
 #[cfg(unix)]
 mod permissions;
@@ -43,3 +44,4 @@ mod seed;
 mod slugs;
 mod support;
 mod tasks;
+mod telemetry_search;
