@@ -44,4 +44,6 @@ mod seed;
 mod slugs;
 mod support;
 mod tasks;
+mod telemetry;
+mod telemetry_aggregates;
 mod telemetry_search;
