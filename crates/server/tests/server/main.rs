@@ -32,6 +32,7 @@ mod metrics;
 mod model;
 mod openapi;
 mod operations;
+mod otlp;
 mod pagination;
 #[cfg(unix)]
 mod permissions;
@@ -44,3 +45,6 @@ mod seed;
 mod slugs;
 mod support;
 mod tasks;
+mod telemetry;
+mod telemetry_aggregates;
+mod telemetry_search;
