@@ -130,7 +130,6 @@ impl CampaignStore for FailingStorage {
         reads fn campaign_status(&self, workspace: Uuid, id: Uuid) -> mistral_datasets_types::TaskStatus;
         reads fn selected_events(&self, workspace: Uuid, id: Uuid, window: Window) -> Listed<EventSummary>;
         writes fn delete_campaign(&self, workspace: Uuid, id: Uuid) -> ();
-        reads fn is_judge_in_campaign(&self, workspace: Uuid, judge: Uuid) -> bool;
         writes fn claim_campaign(&self, claimant: Uuid) -> Option<ClaimedCampaign>;
         reads fn waiting_events(&self, campaign: CampaignKey, after: Option<i64>, limit: u32) -> Vec<WaitingEvent>;
         writes fn store_verdict(&self, campaign: CampaignKey, ordinal: i64, verdict: Verdict) -> ();
