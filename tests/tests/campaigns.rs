@@ -10,7 +10,7 @@ use mistral_datasets_tests::ChatServer;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
-/// Returns a client of a server.
+/// A server and a client of it.
 struct Api {
     server: RunningServer,
     http: Client,
@@ -18,6 +18,8 @@ struct Api {
 
 impl Api {
     async fn start(config: ServerConfig) -> Self {
+        // Fails if another test has already installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let server = Server::start(config).await.unwrap();
         Self { server, http: Client::builder().no_proxy().build().unwrap() }
     }

@@ -83,6 +83,8 @@ async fn campaigns_complete_without_judging_twice_despite_kills() {
     let seed = env_number("MISTRAL_DATASETS_SEED").unwrap_or_else(rand::random);
     println!("{kills} kills during campaigns with MISTRAL_DATASETS_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
+    // Fails if another test has already installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let chat = ChatServer::start().await;
     let mut server = start(directory.path(), &chat);
     send(&server, Method::POST, "/telemetry/v1/traces", spans()).await;
