@@ -2,25 +2,35 @@
 
 use std::fmt::Write;
 
+use super::node::camel;
 use crate::model::{Model, Operation};
 
 /// Emits a table of all operations with their names in each language.
 pub fn emit(model: &Model) -> String {
-    let mut text =
-        String::from("| Operation | Request | Rust | Python | Node |\n|---|---|---|---|---|\n");
+    let mut text = String::from(
+        "| Operation | Request | Rust | Python | Node | Generations |\n|---|---|---|---|---|---|\n",
+    );
     for operation in &model.operations {
         let _ = writeln!(
             text,
-            "| {} | `{} {}` | `{}` | `{}` | `{}` |",
+            "| {} | `{} {}` | `{}` | `{}` | `{}` | {} |",
             operation.summary,
             operation.method,
             operation.path,
             rust(model, operation),
             python(operation),
-            node(operation)
+            node(operation),
+            generations(operation)
         );
     }
     text
+}
+
+fn generations(operation: &Operation) -> String {
+    match operation.generations.as_slice() {
+        [] => "all".to_owned(),
+        generations => generations.join(", "),
+    }
 }
 
 fn rust(model: &Model, operation: &Operation) -> String {
@@ -43,14 +53,6 @@ fn python(operation: &Operation) -> String {
 }
 
 fn node(operation: &Operation) -> String {
-    let mut name = String::new();
-    for (index, part) in operation.name.split('_').enumerate() {
-        if index == 0 {
-            name.push_str(part);
-        } else {
-            name.push_str(&part[..1].to_uppercase());
-            name.push_str(&part[1..]);
-        }
-    }
-    format!("{}.{name}", operation.group)
+    let path = operation.group.split('.').chain([operation.name.as_str()]);
+    path.map(camel).collect::<Vec<_>>().join(".")
 }

@@ -26,6 +26,7 @@ mod imports;
 #[cfg(test)]
 mod imports_tests;
 mod judges;
+mod like;
 mod long_reader;
 mod positions;
 mod readers;
@@ -40,6 +41,7 @@ mod slug;
 mod snapshot;
 mod span_sources;
 mod telemetry;
+mod telemetry_search;
 mod time_limit;
 mod verify;
 mod wal;

@@ -15,9 +15,12 @@ pub(crate) enum Missing {
     File,
     Event(String),
     Conversation(String),
-    Span(SpanReference),
+    /// A span that an import reads.
+    SourceSpan(SpanReference),
     Judge,
     Campaign,
+    Trace,
+    Span,
     /// The campaign exists, but none of its events does.
     CampaignEvents,
 }

@@ -189,3 +189,15 @@ impl JudgeStore for FailingStorage {
         writes fn delete_judge(&self, workspace: Uuid, id: Uuid) -> ();
     }
 }
+
+impl TelemetrySearch for FailingStorage {
+    forward! {
+        reads fn search_telemetry(
+            &self, filter: TelemetryFilter, order: TimeOrder, after: Option<TelemetryPosition>, limit: u32
+        ) -> TelemetryPage;
+        reads fn trace(&self, workspace: Uuid, trace_id: String) -> Vec<u8>;
+        reads fn span(&self, filter: TelemetryFilter, trace_id: String, span_id: String) -> Vec<u8>;
+        reads fn aggregate_telemetry(&self, filter: TelemetryFilter, aggregation: Aggregation) -> AggregationResult;
+        reads fn telemetry_values(&self, filter: TelemetryFilter, target: crate::search::Target, limit: u32) -> Vec<String>;
+    }
+}

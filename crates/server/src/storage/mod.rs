@@ -22,6 +22,7 @@ mod records;
 mod seed;
 mod span_sources;
 mod telemetry;
+mod telemetry_search;
 
 use std::pin::Pin;
 
@@ -62,6 +63,10 @@ pub(crate) use span_sources::{
 pub(crate) use telemetry::{
     COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
 };
+pub(crate) use telemetry_search::{
+    Aggregation, AggregationOrder, AggregationResult, AggregationRow, Granularity, TelemetryFilter,
+    TelemetryPage, TelemetryPosition, TelemetrySearch, TimeOrder,
+};
 
 /// The future result of a storage operation.
 pub(crate) type Pending<T> =
@@ -80,6 +85,7 @@ pub(crate) trait Storage:
     + SeedStore
     + TelemetryStore
     + JudgeStore
+    + TelemetrySearch
     + Send
     + Sync
 {
