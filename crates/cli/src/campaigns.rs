@@ -105,9 +105,7 @@ impl Campaigns {
                     output::page(HEADINGS, page.results.iter().map(row), page.count, "campaigns")
                 })
             }
-            Self::Get { campaign } => {
-                output.print(&campaigns.find(&campaign).await?, text)
-            }
+            Self::Get { campaign } => output.print(&campaigns.find(&campaign).await?, text),
             Self::Status { campaign } => {
                 let campaign = campaigns.find(&campaign).await?;
                 let response = campaigns.fetch_status(campaign.id).await?;

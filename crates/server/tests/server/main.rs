@@ -43,6 +43,7 @@ mod restart;
 mod retention;
 mod seed;
 mod slugs;
+mod span_imports;
 mod support;
 mod tasks;
 mod telemetry;
