@@ -194,11 +194,17 @@ test("judge_record_is_not_supported", async () => {
   const fixture = await Fixture.start();
   const { id: datasetRecordId } = await fixture.record(await fixture.dataset(), "hello");
   const judgeDefinition = {
-    name: "tone",
+    name: "Politeness",
     description: "Is it polite?",
-    model_name: "m",
+    modelName: "m",
     instructions: "Judge.",
-    output: { type: "REGRESSION", min: 0, max: 1 },
+    output: {
+      type: "REGRESSION",
+      min: 0,
+      max: 1,
+      minDescription: "It is rude.",
+      maxDescription: "It is polite.",
+    },
     tools: [],
   };
   const judged = fixture.datasets.records.judge({ datasetRecordId, judgeDefinition });

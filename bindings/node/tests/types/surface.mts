@@ -80,8 +80,8 @@ export async function basics(conversation: Conversation, tags: { topic: string }
     source: RecordSource.DIRECT_INPUT,
   });
   same<typeof record.payload, ConversationPayload>(true);
-  same<typeof record.payload.messages, JsonObject[]>(true);
-  same<(typeof record.payload)[string], JsonValue>(true);
+  same<typeof record.payload.messages, JsonObject[] | undefined>(true);
+  same<(typeof record.payload)[string], JsonValue | undefined>(true);
   same<typeof record.payloadText, string>(true);
   await mistral.datasets.createRecord({
     datasetId,
@@ -100,11 +100,18 @@ export async function basics(conversation: Conversation, tags: { topic: string }
   });
   await mistral.datasets.records.judge({
     datasetRecordId: record.id,
-    judgeDefinition: { name: "j" },
+    judgeDefinition: {
+      name: "Politeness",
+      description: "",
+      modelName: "m",
+      instructions: "",
+      tools: [],
+      output: { type: "CLASSIFICATION", options: [] },
+    },
   });
 
   const { records } = await mistral.datasets.listRecords({ datasetId });
-  for (const { payload } of records.results) payload.messages.map((message) => message["role"]);
+  for (const { payload } of records.results) payload.messages?.map((message) => message["role"]);
 
   const task = await mistral.datasets.importFromDatasetRecords({
     datasetId,
