@@ -2,6 +2,8 @@
 //! Others attack the server's memory and check that it stays bounded. The servers run in separate processes.
 
 mod backups;
+#[cfg(unix)]
+mod campaign_kills;
 #[cfg(target_os = "linux")]
 mod failing_disk;
 #[cfg(target_os = "linux")]

@@ -42,5 +42,6 @@ mod restart;
 mod retention;
 mod seed;
 mod slugs;
+mod span_imports;
 mod support;
 mod tasks;
