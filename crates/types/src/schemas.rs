@@ -649,6 +649,7 @@ response_struct! {
         /// How the field is compared.
         required "op" op: FilterOperator,
         /// Value to compare with. Its type depends on the field and the operator.
+        #[cfg_attr(feature = "schemars", schemars(with = "serde_json::Value"))]
         required "value" value: RawJson,
     }
 }
@@ -669,8 +670,10 @@ response_struct! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct FilterGroup {
         /// Conditions and groups that all have to match.
+        #[cfg_attr(feature = "schemars", schemars(rename = "AND"))]
         omittable "AND" and: Option<Vec<Filter>>,
         /// Conditions and groups of which at least one has to match.
+        #[cfg_attr(feature = "schemars", schemars(rename = "OR"))]
         omittable "OR" or: Option<Vec<Filter>>,
     }
 }
@@ -1162,7 +1165,7 @@ impl JudgeRegressionOutput {
 object_union! {
     /// What a judge answers with.
     #[derive(Clone, Debug, PartialEq)]
-    pub enum JudgeOutputUnion by "type" {
+    pub enum JudgeOutputUnion {
         /// The judge answers with one of several classes.
         Classification(JudgeClassificationOutput) if has_value("type", "CLASSIFICATION"),
         /// The judge answers with a number.
