@@ -78,7 +78,9 @@ fn value(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
             code.push_str("#[cfg_attr(feature = \"schemars\", schemars(default))]\n");
         }
         if field.required && field.nullable {
-            code.push_str("#[cfg_attr(feature = \"schemars\", schemars(required))]\n");
+            // `schemars(required)` would copy the schema instead of referring to it.
+            let attribute = format!("schemars(with = {:?})", value_type(&field.ty));
+            let _ = writeln!(code, "#[cfg_attr(feature = \"schemars\", {attribute})]");
         }
         let kind = match &field.ty {
             Type::DateTime => "_timestamp",
