@@ -43,6 +43,8 @@ fn normalize(schema: &Value) -> Value {
     for (key, value) in &fields {
         let (key, value) = match (key.as_str(), value) {
             ("nullable" | "default" | "title" | "$schema" | "$defs", _) => continue,
+            // JSON Schema does not have it.
+            ("discriminator", _) => continue,
             // Extensions are only meant for the generator.
             (key, _) if key.starts_with("x-") => continue,
             ("description", Value::String(text)) => {
