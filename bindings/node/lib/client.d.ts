@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" />
 
-import { type Datasets, Resources } from "./generated/resources.js";
+import { Resources } from "./generated/resources.js";
 import type { CallOptions, MistralOptions, VariantOptions } from "./options.js";
 import type { Download } from "./transfer.js";
 
@@ -37,9 +37,6 @@ export class Mistral extends Resources {
    * ```
    */
   static local(directory?: string | URL): Promise<Mistral>;
-
-  /** For compatibility with the official SDK: `beta.observability.datasets` is the same object as `datasets`. */
-  readonly beta: { readonly observability: { readonly datasets: Datasets } };
 
   /** The server URL. */
   get serverURL(): string;

@@ -31,8 +31,6 @@ class Mistral extends Resources {
     const native = options?.[NATIVE] ?? connect(options);
     super(native);
     this.#native = native;
-    // The path of the resource in the official SDK.
-    this.beta = { observability: { datasets: this.datasets } };
   }
 
   static async local(directory) {
