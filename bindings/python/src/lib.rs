@@ -25,6 +25,7 @@ mod convert;
 mod driven_call;
 mod error;
 mod export;
+mod expression;
 mod fields;
 mod file;
 mod generated;
@@ -41,6 +42,7 @@ mod raw_response;
 mod report;
 mod runtime;
 mod session;
+mod span_report;
 mod task;
 mod testing;
 
@@ -66,10 +68,13 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pager::PageIterator>()?;
     module.add_class::<report::CreateReport>()?;
     module.add_class::<report::ImportReport>()?;
+    module.add_class::<span_report::SpanImportReport>()?;
     module.add_class::<export::ExportedRecord>()?;
     module.add_function(wrap_pyfunction!(bulk::create_records, module)?)?;
     module.add_function(wrap_pyfunction!(bulk::import_jsonl, module)?)?;
+    module.add_function(wrap_pyfunction!(bulk::import_spans, module)?)?;
     module.add_function(wrap_pyfunction!(bulk::provide_records, module)?)?;
+    module.add_function(wrap_pyfunction!(bulk::provide_spans, module)?)?;
     module.add_function(wrap_pyfunction!(bulk::provide_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(export::export, module)?)?;
     module.add_function(wrap_pyfunction!(export::export_records, module)?)?;
@@ -86,5 +91,9 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(task::wait_for_task, module)?)?;
     module.add_function(wrap_pyfunction!(task::wait_for_task_async, module)?)?;
     module.add_function(wrap_pyfunction!(task::watch_task, module)?)?;
+    module.add_function(wrap_pyfunction!(task::watch_campaign, module)?)?;
+    module.add_function(wrap_pyfunction!(expression::quote, module)?)?;
+    module.add_function(wrap_pyfunction!(expression::map_key, module)?)?;
+    module.add_function(wrap_pyfunction!(generated::resource, module)?)?;
     generated::register(module)
 }

@@ -60,6 +60,7 @@ mod net;
 mod options;
 mod pattern;
 mod private_files;
+mod search;
 mod server;
 mod sqlite;
 mod storage;

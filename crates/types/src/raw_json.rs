@@ -84,6 +84,11 @@ impl RawJson {
         Self(shared().unwrap_or_else(|| Text::Copied(text.into())))
     }
 
+    /// Returns whether the text was validated, rather than copied by the lazy reader.
+    pub(crate) fn is_validated(&self) -> bool {
+        matches!(self.0, Text::Valid(_))
+    }
+
     /// Returns the JSON text.
     pub fn get(&self) -> &str {
         match &self.0 {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::document::{array, collect_references, flag, object, reference, string, whole_number};
 use super::{
     Body, Field, Kind, Limits, Location, Model, Operation, Parameter, Response, Role, Schema,
     Success, Type, union,
@@ -495,54 +496,5 @@ impl<'a> Reader<'a> {
             .strip_prefix(&format!("#/components/{section}/"))
             .and_then(|name| self.document["components"][section].get(name))
             .ok_or_else(|| format!("{place}: the reference `{target}` cannot be resolved"))
-    }
-}
-
-/// Returns the name of the schema that a value refers to.
-fn reference(value: &Value) -> Option<String> {
-    value.get("$ref")?.as_str()?.strip_prefix("#/components/schemas/").map(str::to_owned)
-}
-
-fn collect_references(value: &Value, names: &mut Vec<String>) {
-    if let Some(name) = reference(value) {
-        names.push(name);
-    }
-    match value {
-        Value::Object(fields) => fields.values().for_each(|value| collect_references(value, names)),
-        Value::Array(items) => items.iter().for_each(|value| collect_references(value, names)),
-        _ => {}
-    }
-}
-
-fn object<'v>(value: &'v Value, place: &str) -> Result<&'v Map<String, Value>, String> {
-    value.as_object().ok_or_else(|| format!("{place}: expected an object"))
-}
-
-fn array<'v>(value: Option<&'v Value>, place: &str) -> Result<&'v [Value], String> {
-    match value {
-        None => Ok(&[]),
-        Some(Value::Array(items)) => Ok(items),
-        Some(_) => Err(format!("{place}: expected an array")),
-    }
-}
-
-fn string(value: &Value, key: &str, place: &str) -> Result<String, String> {
-    match value.get(key).and_then(Value::as_str) {
-        Some(string) if !string.trim().is_empty() => Ok(string.trim().to_owned()),
-        _ => Err(format!("{place}.{key}: missing or empty")),
-    }
-}
-
-fn flag(value: &Value, key: &str) -> bool {
-    value.get(key).and_then(Value::as_bool).unwrap_or(false)
-}
-
-/// Returns the value of a limit. A fraction is not supported.
-fn whole_number(value: Option<&Value>, place: &str) -> Result<Option<i64>, String> {
-    let Some(value) = value else { return Ok(None) };
-    let fraction = || value.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 1e15);
-    match value.as_i64().or_else(|| fraction().map(|number| number as i64)) {
-        Some(number) => Ok(Some(number)),
-        None => Err(format!("{place}: only whole numbers are supported")),
     }
 }

@@ -164,3 +164,182 @@ fn a_multipart_body_requires_a_reason() {
     document["paths"]["/things/{thing_id}"]["put"]["x-handwritten"] = "It streams.".into();
     read(&document).unwrap();
 }
+
+/// Returns a document with a search that has a cursor, recursive unions of objects, maps and any JSON.
+fn search() -> Value {
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    json!({
+        "openapi": "3.0.3",
+        "tags": [{"name": "a.b", "description": "Things inside."}],
+        "paths": {"/things/search": {"post": {
+            "operationId": "search_things", "x-group": "a.b", "x-name": "search", "x-read-only": true,
+            "x-generations": ["g2"], "summary": "Search", "description": "Searches.",
+            "parameters": [
+                {"name": "cursor", "in": "query", "description": "Cursor.", "schema": {"type": "string", "nullable": true}},
+                {"name": "page_size", "in": "query", "description": "Size.", "schema": {"type": "integer", "format": "int64"}}
+            ],
+            "requestBody": {"required": true, "content": {"application/json": {"schema": reference("Search")}}},
+            "responses": {"200": {"description": "A page.", "content": {"application/json": {"schema": reference("Found")}}}}
+        }}},
+        "components": {"schemas": {
+            "Search": {"type": "object", "description": "S.", "required": ["filter"], "properties": {
+                "filter": {"allOf": [reference("Filter")], "nullable": true, "description": "F."},
+                "score": {"type": "number", "format": "double", "minimum": 0, "maximum": 1e9, "exclusiveMaximum": true, "description": "S."}
+            }},
+            "Filter": {"description": "F.", "oneOf": [reference("FilterTest"), reference("FilterGroup")]},
+            "FilterTest": {"type": "object", "description": "T.", "required": ["value"], "properties": {
+                "value": {"nullable": true, "description": "V."}
+            }},
+            "FilterGroup": {"type": "object", "description": "G.", "properties": {
+                "AND": {"type": "array", "items": reference("Filter"), "description": "A."}
+            }},
+            "Found": {"type": "object", "description": "F.", "required": ["things"], "properties": {
+                "things": {"allOf": [reference("Things")], "description": "T."}
+            }},
+            "Things": {"type": "object", "description": "T.", "properties": {
+                "results": {"type": "array", "items": reference("Thing"), "description": "R."},
+                "next": {"type": "string", "nullable": true, "description": "N."},
+                "cursor": {"type": "string", "nullable": true, "description": "C."}
+            }},
+            "Thing": {"type": "object", "description": "T.", "required": ["kind", "thing_id", "shape"], "properties": {
+                "kind": {"type": "string", "description": "K."},
+                "thing_id": {"type": "string", "description": "I."},
+                "labels": {"type": "object", "additionalProperties": {"type": "string"}, "description": "L."},
+                "values": {"type": "array", "items": {"type": "boolean", "nullable": true}, "description": "V."},
+                "shape": {"allOf": [reference("Shape")], "description": "S."}
+            }},
+            "Shape": {"description": "S.", "oneOf": [reference("Circle")], "discriminator": {
+                "propertyName": "type", "mapping": {"CIRCLE": "#/components/schemas/Circle"}
+            }},
+            "Circle": {"type": "object", "description": "C.", "required": ["type"], "properties": {
+                "type": {"type": "string", "enum": ["CIRCLE"], "description": "Always `CIRCLE`."}
+            }}
+        }}
+    })
+}
+
+fn fields<'m>(model: &'m Model, schema: &str) -> &'m [Field] {
+    match &model.schema(schema).kind {
+        Kind::Object { fields } => fields,
+        _ => panic!("an object"),
+    }
+}
+
+#[test]
+fn nested_groups_have_parents_and_unique_names() {
+    let model = read(&search()).unwrap();
+    assert_eq!(model.groups(), ["a", "a.b"]);
+    assert_eq!((model.groups_in(None), model.groups_in(Some("a"))), (vec!["a"], vec!["a.b"]));
+    assert_eq!(model.group_name("a.b"), "b");
+    assert_eq!(model.group_description("a.b"), Some("Things inside."));
+    let mut document = search();
+    let mut other = document["paths"]["/things/search"].clone();
+    other["post"]["x-group"] = "c.b".into();
+    other["post"]["operationId"] = "search_others".into();
+    document["paths"]["/others/search"] = other;
+    let model = read(&document).unwrap();
+    assert_eq!((model.group_name("a.b"), model.group_name("c.b")), ("a_b".into(), "c_b".into()));
+}
+
+#[test]
+fn a_search_with_a_cursor_is_a_feed() {
+    let model = read(&search()).unwrap();
+    let operation = &model.operations[0];
+    assert!(operation.read_only && operation.generations == ["g2"]);
+    assert!(model.listing(operation).is_none());
+    let feed = model.feed(operation).unwrap();
+    assert_eq!((&*feed.page_field, &*feed.item), ("things", "Thing"));
+    assert_eq!(feed.identity.unwrap().name, "thing_id");
+    let mut document = search();
+    document["paths"]["/things/search"]["post"]["parameters"].as_array_mut().unwrap().remove(0);
+    let model = read(&document).unwrap();
+    assert!(model.feed(&model.operations[0]).is_none(), "nothing takes the cursor");
+}
+
+#[test]
+fn unions_of_objects_have_named_variants() {
+    let model = read(&search()).unwrap();
+    let variants = |name: &str| match &model.schema(name).kind {
+        Kind::ObjectUnion { discriminator, variants } => {
+            let names = variants.iter().map(|variant| (variant.name.clone(), variant.tag.clone()));
+            (discriminator.clone(), names.collect::<Vec<_>>())
+        }
+        kind => panic!("{kind:?}"),
+    };
+    assert_eq!(variants("Filter"), (None, vec![("test".into(), None), ("group".into(), None)]));
+    let circle = ("circle".to_owned(), Some("CIRCLE".to_owned()));
+    assert_eq!(variants("Shape"), (Some("type".into()), vec![circle]));
+    assert_eq!(fields(&model, "Circle")[0].constant(), Some("CIRCLE"));
+}
+
+#[test]
+fn types_and_roles_of_values_are_read() {
+    let model = read(&search()).unwrap();
+    let thing = fields(&model, "Thing");
+    assert_eq!(thing[2].ty, Type::Map(Box::new(Type::String)));
+    assert_eq!(thing[3].ty, Type::Array(Box::new(Type::Nullable(Box::new(Type::Boolean)))));
+    let value = &fields(&model, "FilterTest")[0];
+    assert_eq!((&value.ty, value.nullable), (&Type::Json, false));
+    let search = fields(&model, "Search");
+    assert!(search[0].required && search[0].nullable);
+    let words = search[1].limits.in_words().unwrap();
+    assert_eq!(words, "at least 0 and less than 1000000000");
+    let role = |name: &str| (model.schema(name).role, model.schema(name).is_value());
+    assert_eq!(role("Search"), (Role::Request, false));
+    assert_eq!(role("FilterGroup"), (Role::Request, true));
+    assert_eq!(role("Thing"), (Role::Response, true));
+    let mut document = self::search();
+    document["components"]["schemas"]["Thing"]["properties"]["kind"] =
+        json!({"allOf": [{"$ref": "#/components/schemas/Filter"}], "description": "K."});
+    assert_eq!(read(&document).unwrap().schema("FilterGroup").role, Role::Both);
+}
+
+#[test]
+fn ambiguous_unions_and_misplaced_extensions_are_rejected_with_the_place() {
+    for (pointer, value, expected) in [
+        (
+            "/components/schemas/Circle/properties/type/enum/0",
+            json!("SQUARE"),
+            "Shape.oneOf: `Circle.type` must be required and have the only value `CIRCLE`",
+        ),
+        ("/components/schemas/Shape/discriminator/mapping", json!({}), "no value selects `Circle`"),
+        (
+            "/components/schemas/FilterTest/required",
+            json!([]),
+            "`FilterTest` has no required field, so it must be the last variant",
+        ),
+        (
+            "/components/schemas/Filter/oneOf/1/$ref",
+            json!("#/components/schemas/Shape"),
+            "`Shape` is not an object with known fields",
+        ),
+        (
+            "/components/schemas/Search/properties/score/minimum",
+            json!(0.5),
+            "score.minimum: only whole numbers are supported",
+        ),
+        (
+            "/paths/~1things~1search/post/x-generations",
+            json!([2]),
+            "x-generations: expected strings",
+        ),
+    ] {
+        let mut document = search();
+        *document.pointer_mut(pointer).unwrap() = value;
+        let message = read(&document).expect_err(pointer);
+        assert!(message.contains(expected), "{pointer}: {message}");
+    }
+    let mut document = small();
+    document["paths"]["/things/{thing_id}"]["put"]["x-read-only"] = true.into();
+    let message = read(&document).unwrap_err();
+    assert!(message.contains("x-read-only: only a POST needs it"), "{message}");
+}
+
+#[test]
+fn a_field_that_one_generation_requires_is_required() {
+    let mut document = small();
+    document["components"]["schemas"]["PutThing"]["properties"]["label"]["x-required-in"] =
+        json!(["g1"]);
+    let model = read(&document).unwrap();
+    assert!(fields(&model, "PutThing")[0].required);
+}

@@ -12,22 +12,21 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar, cast
 # Modules that are imported on first use are named in full in annotations, so that `typing.get_type_hints` finds them.
 import mistral_datasets
 from mistral_datasets._compat import Self, Unpack
+from mistral_datasets._groups import Groups, Observability
 from mistral_datasets._native import Client
 from mistral_datasets._options import RetryPolicy
-from mistral_datasets._resource import resource_property
 
 if TYPE_CHECKING:
-    import mistral_datasets.resources
     import mistral_datasets.types
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-__all__ = ["Beta", "Mistral", "Observability"]
+__all__ = ["Beta", "Mistral"]
 
 
-class Mistral:
-    """Client for Mistral's observability datasets API.
+class Mistral(Groups):
+    """Client for Mistral's observability API: datasets, and what fills them.
 
     A client can be shared between threads and event loops, and reuses connections between calls. A forked child opens
     its own connections. A client can be pickled, but the pickle does not contain its API key. Use a client in a `with`
@@ -241,23 +240,9 @@ class Mistral:
         )
         return other
 
-    @resource_property
-    def datasets(self) -> mistral_datasets.resources.Datasets:
-        """Datasets, records, imports, exports and tasks."""
-        from mistral_datasets.resources import Datasets
-
-        return Datasets(self._client)
-
-    @resource_property
-    def files(self) -> mistral_datasets.resources.Files:
-        """Uploaded files, from which records can be imported."""
-        from mistral_datasets.resources import Files
-
-        return Files(self._client)
-
     @property
     def beta(self) -> Beta:
-        """Provides `beta.observability.datasets`, for compatibility with the official SDK."""
+        """Provides `beta.observability`, for compatibility with the official SDK."""
         return Beta(self)
 
     def raw(
@@ -469,17 +454,3 @@ class Beta:
     def observability(self) -> Observability:
         """The official SDK's `beta.observability` namespace."""
         return Observability(self._mistral)
-
-
-class Observability:
-    """The official SDK's `beta.observability` namespace."""
-
-    __slots__ = ("_mistral",)
-
-    def __init__(self, mistral: Mistral) -> None:
-        self._mistral = mistral
-
-    @property
-    def datasets(self) -> mistral_datasets.resources.Datasets:
-        """Datasets, records, imports, exports and tasks."""
-        return self._mistral.datasets

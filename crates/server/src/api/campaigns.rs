@@ -141,5 +141,3 @@ pub(super) async fn events(
     responses::end_page(&mut body, listed.count, &page, &base, None);
     Ok(json(StatusCode::OK, body))
 }
-
-// Until the judges are merged.

@@ -12,7 +12,7 @@ use super::operations::OPEN_LINK;
 use super::state::App;
 use super::{
     campaigns, datasets, event_fields, events, exports, files, imports, judges, links,
-    live_judging, openapi, records, tasks, telemetry,
+    live_judging, logs, openapi, records, spans, tasks, telemetry, traces,
 };
 use crate::http::{ApiError, Caller, no_content};
 
@@ -33,6 +33,7 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "import_from_explorer" => on(method, imports::from_explorer),
         "import_from_file" => on(method, imports::from_file),
         "import_from_playground" => on(method, imports::from_playground),
+        "import_from_spans" => on(method, imports::from_spans),
         "import_from_dataset_records" => on(method, imports::from_dataset_records),
         "export_to_jsonl" => on(method, exports::to_jsonl),
         "fetch_task" => on(method, tasks::fetch),
@@ -63,6 +64,25 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "delete_campaign" => on(method, campaigns::delete),
         "fetch_campaign_status" => on(method, campaigns::status),
         "list_campaign_events" => on(method, campaigns::events),
+        "search_spans" => on(method, spans::search),
+        "aggregate_spans" => on(method, spans::aggregate),
+        "list_span_fields" => on(method, spans::fields),
+        "fetch_span_field_options" => on(method, spans::options),
+        "search_span_evaluations" => on(method, spans::search_evaluations),
+        "search_latest_span_evaluations" => on(method, spans::search_latest_evaluations),
+        "aggregate_span_evaluations" => on(method, spans::aggregate_evaluations),
+        "list_span_evaluation_fields" => on(method, spans::evaluation_fields),
+        "fetch_span_evaluation_field_options" => on(method, spans::evaluation_options),
+        "search_traces" => on(method, traces::search),
+        "aggregate_traces" => on(method, traces::aggregate),
+        "get_trace_by_id" => on(method, traces::fetch),
+        "get_trace_spans" => on(method, traces::spans),
+        "get_span_by_id" => on(method, traces::span),
+        "get_trace_fields" => on(method, traces::fields),
+        "fetch_trace_field_options" => on(method, traces::options),
+        "search_logs" => on(method, logs::search),
+        "list_log_fields" => on(method, logs::fields),
+        "fetch_log_field_options" => on(method, logs::options),
         "list_files" => on(method, files::list),
         "upload_file" => on(method, files::upload),
         "retrieve_file" => on(method, files::retrieve),

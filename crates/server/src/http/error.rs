@@ -262,6 +262,8 @@ impl From<Missing> for ApiError {
                 (ErrorCode::DatasetTaskNotFound, "task not found in this dataset".to_owned())
             }
             Missing::Judge => (ErrorCode::JudgeNotFound, "judge not found".to_owned()),
+            Missing::Trace => (ErrorCode::TraceNotFound, "trace not found".to_owned()),
+            Missing::Span => (ErrorCode::SpanNotFound, "span not found in this trace".to_owned()),
             Missing::Campaign => (ErrorCode::CampaignNotFound, "campaign not found".to_owned()),
             Missing::CampaignEvents => (
                 ErrorCode::CampaignNoMatchingEvents,
@@ -269,6 +271,10 @@ impl From<Missing> for ApiError {
             ),
             Missing::File => (ErrorCode::UnknownError, "file not found".to_owned()),
             Missing::Event(id) => (ErrorCode::UnknownError, format!("event `{id}` not found")),
+            Missing::Span(span) => (
+                ErrorCode::SpanNotFound,
+                format!("span `{}` of trace `{}` not found", span.span_id, span.trace_id),
+            ),
             Missing::Conversation(id) => {
                 (ErrorCode::UnknownError, format!("conversation `{id}` not found"))
             }
@@ -299,6 +305,8 @@ mod tests {
             (Missing::Dataset, "DATASET_NOT_FOUND"),
             (Missing::Record(Uuid::nil()), "DATASET_RECORD_NOT_FOUND"),
             (Missing::Task, "DATASET_TASK_NOT_FOUND"),
+            (Missing::Trace, "TRACE_NOT_FOUND"),
+            (Missing::Span, "SPAN_NOT_FOUND"),
             (Missing::Campaign, "CAMPAIGN_NOT_FOUND"),
             (Missing::CampaignEvents, "CAMPAIGN_NO_MATCHING_EVENTS"),
             (Missing::File, "UNKNOWN_ERROR"),

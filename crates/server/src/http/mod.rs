@@ -26,7 +26,8 @@ pub(crate) use multipart::UploadForm;
 pub(crate) use otlp_body::OtlpBody;
 pub(crate) use page::{BaseUrl, PageQuery};
 pub(crate) use path::{
-    CampaignPath, DatasetPath, EventFieldPath, EventPath, FilePath, JudgePath, RecordPath, TaskPath,
+    CampaignPath, DatasetPath, EventFieldPath, EventPath, FilePath, JudgePath, RecordPath,
+    SpanPath, TaskPath, TracePath,
 };
 pub(crate) use query::{MAX_INTEGER, Query};
 pub(crate) use request_name::{REQUEST_ID, RequestName, request_id};

@@ -369,16 +369,6 @@ impl CampaignStore for SqliteStorage {
         self.write_freeing(move |connection| delete(connection, workspace, id))
     }
 
-    fn is_judge_in_campaign(&self, workspace: Uuid, judge: Uuid) -> Pending<bool> {
-        self.look_up(move |connection| {
-            let workspace = workspaces::find(connection, workspace)?.unwrap_or(NO_ROW);
-            let mut statement = connection.prepare_cached(
-                "SELECT 1 FROM campaigns WHERE workspace = ?1 AND judge = ?2 AND deleted_at IS NULL",
-            )?;
-            Ok(statement.exists(params![workspace, judge])?)
-        })
-    }
-
     fn claim_campaign(&self, claimant: Uuid) -> Pending<Option<ClaimedCampaign>> {
         // Losing a claim in a crash of the machine does no harm: the campaign is claimed again.
         let space = SpaceUse::Frees(Cost::delete(1));

@@ -2,6 +2,8 @@
 
 mod budget;
 mod campaigns;
+#[cfg(test)]
+mod campaigns_tests;
 mod compact;
 mod connection;
 mod counts;
@@ -24,6 +26,7 @@ mod imports;
 #[cfg(test)]
 mod imports_tests;
 mod judges;
+mod like;
 mod long_reader;
 mod positions;
 mod readers;
@@ -36,7 +39,9 @@ mod schema;
 mod seed;
 mod slug;
 mod snapshot;
+mod span_sources;
 mod telemetry;
+mod telemetry_search;
 mod time_limit;
 mod verify;
 mod wal;

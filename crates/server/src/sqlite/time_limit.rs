@@ -20,8 +20,12 @@ thread_local! {
 
 /// Lets reads on a connection be interrupted.
 pub(super) fn install(connection: &mut Connection) -> rusqlite::Result<()> {
-    let is_late = || DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline);
     connection.progress_handler(CHECKED_OPERATIONS, Some(is_late))
+}
+
+/// Returns whether the current read of the thread has to end. Functions that may take long check it: while they run, SQLite does not.
+pub(super) fn is_late() -> bool {
+    DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline)
 }
 
 /// Runs a read that is interrupted when it takes longer than `limit`.

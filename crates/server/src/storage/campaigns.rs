@@ -122,9 +122,6 @@ pub(crate) trait CampaignStore {
     /// Deletes a campaign. Its annotations remain. [`reclaim`](super::Storage::reclaim) frees the space.
     fn delete_campaign(&self, workspace: Uuid, id: Uuid) -> Pending<()>;
 
-    /// Returns whether a campaign uses a judge.
-    fn is_judge_in_campaign(&self, workspace: Uuid, judge: Uuid) -> Pending<bool>;
-
     /// Assigns the next campaign to a claimant and returns it, or `None` if none is waiting. Chooses the workspace with the fewest
     /// campaigns that run for the claimant.
     fn claim_campaign(&self, claimant: Uuid) -> Pending<Option<ClaimedCampaign>>;

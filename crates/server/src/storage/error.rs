@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::SpanReference;
+
 /// Something that does not exist or belongs to another workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
@@ -13,8 +15,11 @@ pub(crate) enum Missing {
     File,
     Event(String),
     Conversation(String),
+    Span(SpanReference),
     Judge,
     Campaign,
+    Trace,
+    Span,
     /// The campaign exists, but none of its events does.
     CampaignEvents,
 }

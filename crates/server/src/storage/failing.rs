@@ -130,11 +130,17 @@ impl CampaignStore for FailingStorage {
         reads fn campaign_status(&self, workspace: Uuid, id: Uuid) -> mistral_datasets_types::TaskStatus;
         reads fn selected_events(&self, workspace: Uuid, id: Uuid, window: Window) -> Listed<EventSummary>;
         writes fn delete_campaign(&self, workspace: Uuid, id: Uuid) -> ();
-        reads fn is_judge_in_campaign(&self, workspace: Uuid, judge: Uuid) -> bool;
         writes fn claim_campaign(&self, claimant: Uuid) -> Option<ClaimedCampaign>;
         reads fn waiting_events(&self, campaign: CampaignKey, after: Option<i64>, limit: u32) -> Vec<WaitingEvent>;
         writes fn store_verdict(&self, campaign: CampaignKey, ordinal: i64, verdict: Verdict) -> ();
         writes fn end_campaign(&self, campaign: CampaignKey, broke_off: bool) -> ();
+    }
+}
+
+impl SpanSourceStore for FailingStorage {
+    forward! {
+        reads fn existing_spans(&self, workspace: Uuid, references: Vec<SpanReference>) -> Vec<SpanReference>;
+        reads fn span_attributes(&self, workspace: Uuid, references: Vec<SpanReference>, max_bytes: usize) -> Vec<SpanAttributes>;
     }
 }
 
@@ -181,5 +187,17 @@ impl JudgeStore for FailingStorage {
         reads fn judges(&self, workspace: Uuid, filter: JudgeFilter, window: Window) -> Listed<Judge>;
         writes fn update_judge(&self, workspace: Uuid, id: Uuid, new: NewJudge, unless_used: bool) -> JudgeWrite;
         writes fn delete_judge(&self, workspace: Uuid, id: Uuid) -> ();
+    }
+}
+
+impl TelemetrySearch for FailingStorage {
+    forward! {
+        reads fn search_telemetry(
+            &self, filter: TelemetryFilter, order: TimeOrder, after: Option<TelemetryPosition>, limit: u32
+        ) -> TelemetryPage;
+        reads fn trace(&self, workspace: Uuid, trace_id: String) -> Vec<u8>;
+        reads fn span(&self, filter: TelemetryFilter, trace_id: String, span_id: String) -> Vec<u8>;
+        reads fn aggregate_telemetry(&self, filter: TelemetryFilter, aggregation: Aggregation) -> AggregationResult;
+        reads fn telemetry_values(&self, filter: TelemetryFilter, target: crate::search::Target, limit: u32) -> Vec<String>;
     }
 }

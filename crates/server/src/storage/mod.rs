@@ -20,7 +20,9 @@ mod imports;
 mod judges;
 mod records;
 mod seed;
+mod span_sources;
 mod telemetry;
+mod telemetry_search;
 
 use std::pin::Pin;
 
@@ -55,8 +57,15 @@ pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
+pub(crate) use span_sources::{
+    AttributeNamespace, FieldMapping, SpanAttributes, SpanMapping, SpanReference, SpanSourceStore,
+};
 pub(crate) use telemetry::{
     COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
+};
+pub(crate) use telemetry_search::{
+    Aggregation, AggregationOrder, AggregationResult, AggregationRow, Granularity, TelemetryFilter,
+    TelemetryPage, TelemetryPosition, TelemetrySearch, TimeOrder,
 };
 
 /// The future result of a storage operation.
@@ -71,10 +80,12 @@ pub(crate) trait Storage:
     + FileIndex
     + FixtureStore
     + EventStore
+    + SpanSourceStore
     + CampaignStore
     + SeedStore
     + TelemetryStore
     + JudgeStore
+    + TelemetrySearch
     + Send
     + Sync
 {

@@ -8,6 +8,7 @@ mod cors;
 mod datasets;
 mod disclosure;
 mod earlier_schemas;
+mod events;
 #[cfg(feature = "explorer")]
 mod explorer;
 mod exports;

@@ -162,7 +162,7 @@ fn field_type(model: &Model, ty: &Type) -> Result<String, String> {
 fn parameter(model: &Model, field: &Field) -> Option<(String, String)> {
     let Type::Named(name) = &field.ty else { return None };
     let class = class(name).ok().filter(|_| is_raw(model, &field.ty))?;
-    let parameter = pascal(&field.snake_name());
+    let parameter = pascal(&field.name.to_lowercase());
     let parameter = if parameter == class { format!("T{parameter}") } else { parameter };
     Some((parameter, class.to_owned()))
 }

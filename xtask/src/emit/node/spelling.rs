@@ -42,7 +42,7 @@ pub fn pascal(name: &str) -> String {
 
 /// Returns the name of a field's property, such as `createdAt` for `created_at` and `and` for `AND`.
 pub fn property(field: &Field) -> String {
-    camel(&field.snake_name())
+    camel(&field.name.to_lowercase())
 }
 
 /// Returns the name of the pager over a listing, such as `iter_records` for `list_records` and `iter_spans` for `search_spans`.
