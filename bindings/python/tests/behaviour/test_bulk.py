@@ -83,6 +83,7 @@ async def test_create_records_reads_the_source_lazily(workspace: Workspace) -> N
     assert created(error).created == 10
 
 
+@pytest.mark.mistral_local(generation="g1")
 async def test_create_records_stops_or_continues_on_errors(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     records: list[Any] = [record(n) for n in range(6)]
