@@ -55,7 +55,8 @@ async fn local_server_with_a_judge() {
     let output = JudgeClassificationOutput::new(options);
     let instructions = "{{ user_message }}";
     let tools = Vec::<String>::new();
-    let judge = CreateJudgeRequest::new("tone of it", "", "judge-model", output, instructions, tools);
+    let judge =
+        CreateJudgeRequest::new("tone of it", "", "judge-model", output, instructions, tools);
     let judged = client.datasets().records().judge(record.id, judge).await.unwrap();
     assert_eq!(judged.answer, JudgeAnswer::String("rude".to_owned()));
     assert_eq!(chat.keys(), ["Bearer the judge key"]);

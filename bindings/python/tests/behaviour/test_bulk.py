@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness import Workspace, error_of
 from mistral_datasets import errors, models
 from mistral_datasets.types import CreateReport, ImportReport

@@ -9,7 +9,9 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from harness import UNREACHABLE, UNUSUAL, Api, error_of
+import pytest
+
+from harness import UNREACHABLE, UNUSUAL, Api, Workspace, error_of
 from mistral_datasets import Mistral, errors, models
 
 

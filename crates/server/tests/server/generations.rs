@@ -82,7 +82,9 @@ async fn only_the_first_generation_requires_messages_and_properties() {
     for generation in [Generation::Any, Generation::G2, Generation::G3] {
         let api = Api::start_with(ServerConfig::default().generation(generation)).await;
         let dataset = api.create_dataset("Relaxed").await;
-        for payload in [r#"{"sentence": "I like it", "groundtruth": [1]}"#, r#"{"messages": [[null]]}"#] {
+        for payload in
+            [r#"{"sentence": "I like it", "groundtruth": [1]}"#, r#"{"messages": [[null]]}"#]
+        {
             let body = format!(r#"{{"payload": {payload}}}"#);
             let record: DatasetRecord = api.post(&records_path(&dataset), body).await.json(201);
             assert_eq!((record.payload.get(), record.properties.get()), (payload, "{}"));
