@@ -271,7 +271,7 @@ impl From<Missing> for ApiError {
             ),
             Missing::File => (ErrorCode::UnknownError, "file not found".to_owned()),
             Missing::Event(id) => (ErrorCode::UnknownError, format!("event `{id}` not found")),
-            Missing::Span(span) => (
+            Missing::SourceSpan(span) => (
                 ErrorCode::SpanNotFound,
                 format!("span `{}` of trace `{}` not found", span.span_id, span.trace_id),
             ),

@@ -84,7 +84,7 @@ impl From<StorageError> for ImportError {
             StorageError::Missing(Missing::Conversation(id)) => {
                 missing(format!("the conversation `{id}`"))
             }
-            StorageError::Missing(Missing::Span(span)) => {
+            StorageError::Missing(Missing::SourceSpan(span)) => {
                 missing(format!("the span `{}` of trace `{}`", span.span_id, span.trace_id))
             }
             StorageError::Missing(Missing::Record(id)) => missing(format!("the record `{id}`")),

@@ -168,7 +168,6 @@ async fn a_deleted_campaign_stops_and_is_removed() {
     let campaign = create(&storage, WORKSPACE, "First campaign", 300).await;
     let claimed = storage.claim_campaign(FIRST).await.unwrap().unwrap();
     storage.store_verdict(claimed.key, 0, answer()).await.unwrap();
-    assert!(storage.is_judge_in_campaign(WORKSPACE, JUDGE).await.unwrap());
     storage.delete_campaign(WORKSPACE, campaign.id).await.unwrap();
     let is_missing = |result: Result<(), StorageError>| {
         assert!(matches!(result, Err(StorageError::Missing(Missing::Campaign))), "{result:?}");
@@ -178,7 +177,6 @@ async fn a_deleted_campaign_stops_and_is_removed() {
     is_missing(storage.campaign(WORKSPACE, campaign.id).await.map(drop));
     is_missing(storage.delete_campaign(WORKSPACE, campaign.id).await);
     is_missing(storage.campaign_events(WORKSPACE, campaign.id).await.map(drop));
-    assert!(!storage.is_judge_in_campaign(WORKSPACE, JUDGE).await.unwrap());
     assert_eq!(storage.claim_campaign(SECOND).await.unwrap(), None);
     // The annotation outlives the campaign.
     let event = storage.event_details(WORKSPACE, "e0".to_owned()).await.unwrap();

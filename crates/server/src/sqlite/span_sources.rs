@@ -50,7 +50,7 @@ fn attributes(
         Some((attributes, resource, columns)) => {
             Ok(SpanAttributes { reference, attributes, columns, resource })
         }
-        None => Err(Missing::Span(reference).into()),
+        None => Err(Missing::SourceSpan(reference).into()),
     }
 }
 

@@ -15,7 +15,8 @@ pub(crate) enum Missing {
     File,
     Event(String),
     Conversation(String),
-    Span(SpanReference),
+    /// A span that an import reads.
+    SourceSpan(SpanReference),
     Judge,
     Campaign,
     Trace,
