@@ -2,6 +2,7 @@
 //!
 //! PyO3's own conversions report errors differently in every Python version.
 
+use chrono::{DateTime, Utc};
 use mistral_datasets::{Error, IntoId, SealedId};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -9,6 +10,7 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyString};
 
 use crate::error;
+use crate::fields::Field;
 
 /// A type of arguments.
 pub trait Argument: Sized {
@@ -122,6 +124,21 @@ impl Argument for bool {
         // Also accepts NumPy's booleans.
         pyo3::FromPyObject::extract(value.as_borrowed())
             .map_err(|_: PyErr| wrong_type::<Self>(value))
+    }
+}
+
+impl Argument for DateTime<Utc> {
+    const EXPECTED: &'static str = "a datetime with a time zone, or an ISO 8601 string";
+
+    fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Field::from_python(value).map_err(|error| {
+            let message = error.value(value.py()).to_string();
+            let message = message.trim_start_matches([':', ' ']).to_owned();
+            match error.is_instance_of::<PyTypeError>(value.py()) {
+                true => PyTypeError::new_err(message),
+                false => PyValueError::new_err(message),
+            }
+        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bulk uploads: `create_records` and `import_jsonl`.
+//! Bulk uploads: `create_records`, `import_jsonl` and `import_spans`.
 //!
 //! Their input is read through a [`Driver`], so Python iterates over it in the caller's context.
 
@@ -11,20 +11,23 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, Stream, StreamExt};
+use mistral_datasets::types::TelemetrySpanReference;
 use mistral_datasets::{Compression, Error, IntoRecord, Jsonl, NewRecord, Strategy, types};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyMapping, PyTuple};
 
 use crate::arguments::{Argument, Id, choice, number, optional, required, wrong_type};
+use crate::body;
 use crate::driven_call::{DrivenCall, Driver, InputItem, Reply};
 use crate::export::ExportedRecord;
-use crate::generated::DatasetRecord;
+use crate::generated::{DatasetRecord, SpanDatasetMappingContract};
 use crate::json::{self, LazyJson};
 use crate::json_object;
 use crate::options::Seconds;
 use crate::report::{CreateReport, ImportReport};
 use crate::session::Session;
+use crate::span_report::SpanImportReport;
 
 /// Creates the call of `create_records`. `method` is its public name.
 #[pyfunction]
@@ -133,6 +136,59 @@ pub fn import_jsonl(
     }))
 }
 
+/// Creates the call of `import_spans`. `method` is its public name.
+#[pyfunction]
+#[pyo3(signature = (client, method, dataset_id, /, *, mapping, wait_timeout, resume, options))]
+#[allow(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
+pub fn import_spans(
+    client: &Bound<'_, Session>,
+    method: &str,
+    dataset_id: &Bound<'_, PyAny>,
+    mapping: &Bound<'_, PyAny>,
+    wait_timeout: &Bound<'_, PyAny>,
+    resume: &Bound<'_, PyAny>,
+    options: &Bound<'_, PyDict>,
+) -> PyResult<DrivenCall> {
+    let session = client.get();
+    let datasets = session.client_with(options, method)?.datasets();
+    let dataset_id: Id = required(dataset_id, "dataset_id")?;
+    let mapping =
+        body::value::<Py<SpanDatasetMappingContract>>(mapping, "import_spans", "mapping")?;
+    let wait_timeout: Option<Seconds> = optional(wait_timeout, "wait_timeout")?;
+    let resume: Option<Py<SpanImportReport>> = optional(resume, "resume")?;
+    Ok(DrivenCall::new(session, |driver| {
+        let on_progress = driver.transfer_progress();
+        let spans = input_stream(driver).map(InputItem::into_span);
+        let mut call = datasets.import_spans(dataset_id, spans, mapping).on_progress(on_progress);
+        if let Some(Seconds(timeout)) = wait_timeout {
+            call = call.wait_timeout(timeout);
+        }
+        if let Some(report) = resume {
+            call = call.resume(report.get().report().clone());
+        }
+        call.into_future()
+    }))
+}
+
+/// Replies to a `read` event of `import_spans` with the trace and span ids of spans.
+#[pyfunction]
+#[pyo3(signature = (call, spans, /))]
+pub fn provide_spans(call: &Bound<'_, DrivenCall>, spans: Vec<(String, String)>) {
+    let items = spans
+        .into_iter()
+        .map(|(trace_id, span_id)| InputItem::Span(TelemetrySpanReference::new(trace_id, span_id)));
+    call.get().reply(Reply::Items(items.collect()));
+}
+
+impl Argument for Py<SpanImportReport> {
+    const EXPECTED: &'static str = "the SpanImportReport of an earlier call";
+
+    fn from_value(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let report = value.cast::<SpanImportReport>().map_err(|_| wrong_type::<Self>(value))?;
+        Ok(report.clone().unbind())
+    }
+}
+
 impl Argument for Py<ImportReport> {
     const EXPECTED: &'static str = "the ImportReport of an earlier call";
 
@@ -187,14 +243,26 @@ impl InputItem {
     fn into_bytes(self) -> io::Result<Bytes> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
-            Self::Record(_) | Self::Failure => Err(input_failed()),
+            Self::Record(_) | Self::Span(_) | Self::Failure => Err(input_failed()),
         }
     }
 
     fn into_record(self) -> Result<NewRecord, Error> {
         match self {
             Self::Record(record) => record,
-            Self::Bytes(_) | Self::Failure => Err::<NewRecord, _>(input_failed()).into_record(),
+            Self::Bytes(_) | Self::Span(_) | Self::Failure => {
+                Err::<NewRecord, _>(input_failed()).into_record()
+            }
+        }
+    }
+
+    fn into_span(self) -> Result<TelemetrySpanReference, Error> {
+        match self {
+            Self::Span(span) => Ok(span),
+            other => match other.into_record() {
+                Err(error) => Err(error),
+                Ok(_) => unreachable!("the input of `import_spans` has no records"),
+            },
         }
     }
 }

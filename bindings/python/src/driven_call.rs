@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use mistral_datasets::{Error, Progress, types::ImportTask};
+use mistral_datasets::types::{ImportTask, TaskStatus, TelemetrySpanReference};
+use mistral_datasets::{Error, Progress};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyBytes;
@@ -40,6 +41,8 @@ pub enum Reply {
 pub enum InputItem {
     /// A record, or the reason why it is invalid.
     Record(Result<mistral_datasets::NewRecord, Error>),
+    /// A span.
+    Span(TelemetrySpanReference),
     /// A chunk of a file.
     Bytes(Bytes),
     /// The input failed.
@@ -64,6 +67,7 @@ type Finish = Box<dyn FnOnce(ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> + Se
 enum Update {
     Transfer(Progress),
     Task(Box<ImportTask>),
+    Campaign(TaskStatus),
 }
 
 /// Progress updates that Python has not handled yet.
@@ -112,6 +116,12 @@ impl Driver {
     pub fn task_progress(&self) -> impl FnMut(&ImportTask) + Send + 'static + use<> {
         let updates = self.updates.clone();
         move |task| updates.push(Update::Task(Box::new(task.clone())))
+    }
+
+    /// Returns a callback that reports the status of a campaign.
+    pub fn campaign_progress(&self) -> impl FnMut(&TaskStatus) + Send + 'static + use<> {
+        let updates = self.updates.clone();
+        move |status| updates.push(Update::Campaign(status.clone()))
     }
 
     /// Reads more input.
@@ -256,6 +266,9 @@ impl IntoPython for NextEvent {
                 ("progress", progress_object(py, &progress)?)
             }
             Some(Event::Progress(Update::Task(task))) => ("progress", task.into_python(context)?),
+            Some(Event::Progress(Update::Campaign(status))) => {
+                ("progress", status.into_python(context)?)
+            }
             Some(Event::Read(reply)) => {
                 call.expect_reply(reply);
                 ("read", py.None())

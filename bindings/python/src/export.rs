@@ -150,13 +150,13 @@ model! {
     /// A record of an export.
     pub struct ExportedRecord: ExportedFields, "mistral_datasets.types" {
         /// The conversation.
-        payload: LazyJson<types::ConversationPayload>,
+        payload: LazyJson<types::ConversationPayload> = payload "payload" null,
         /// Properties of the record.
-        properties: LazyJson<types::RecordProperties>,
+        properties: LazyJson<types::RecordProperties> = properties "properties" null,
         /// ID of the record, if the export includes it.
-        id: Option<Uuid>,
+        id: Option<Uuid> = id "id" null,
         /// Source of the record, if the export includes it.
-        source: Option<types::RecordSource>,
+        source: Option<types::RecordSource> = source "source" null,
     }
     new(*, payload, properties=None, id=None, source=None)
 }

@@ -9,7 +9,8 @@
 //! 2. The client: `arguments`, `options`, `error` (exceptions), `blocking` (single-threaded runtimes), `session` (survives forks).
 //! 3. Values: `convert` (results), `json`, `json_object`, `fields`, `model` (responses), `report`.
 //! 4. Calls: `awaitable`, `call`, `driven_call` (calls with Python callbacks), `file`, `body` (arguments), `pager`, `task`.
-//! 5. The API: `generated` (a class per response and resource, from the OpenAPI document), `export`, `bulk`, `client`, `testing`.
+//! 5. The API: `generated` (a class per response and resource, from the OpenAPI document), `export`, `bulk`, `judge`
+//!    (options of local servers), `client`, `testing`.
 
 #![allow(missing_debug_implementations, reason = "Python classes implement `__repr__` instead")]
 
@@ -24,12 +25,14 @@ mod convert;
 mod driven_call;
 mod error;
 mod export;
+mod expression;
 mod fields;
 mod file;
 mod generated;
 mod interpreter;
 mod json;
 mod json_object;
+mod judge;
 mod log_context;
 mod logging;
 mod model;
@@ -39,6 +42,7 @@ mod raw_response;
 mod report;
 mod runtime;
 mod session;
+mod span_report;
 mod task;
 mod testing;
 
@@ -64,10 +68,13 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<pager::PageIterator>()?;
     module.add_class::<report::CreateReport>()?;
     module.add_class::<report::ImportReport>()?;
+    module.add_class::<span_report::SpanImportReport>()?;
     module.add_class::<export::ExportedRecord>()?;
     module.add_function(wrap_pyfunction!(bulk::create_records, module)?)?;
     module.add_function(wrap_pyfunction!(bulk::import_jsonl, module)?)?;
+    module.add_function(wrap_pyfunction!(bulk::import_spans, module)?)?;
     module.add_function(wrap_pyfunction!(bulk::provide_records, module)?)?;
+    module.add_function(wrap_pyfunction!(bulk::provide_spans, module)?)?;
     module.add_function(wrap_pyfunction!(bulk::provide_bytes, module)?)?;
     module.add_function(wrap_pyfunction!(export::export, module)?)?;
     module.add_function(wrap_pyfunction!(export::export_records, module)?)?;
@@ -84,5 +91,9 @@ fn native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(task::wait_for_task, module)?)?;
     module.add_function(wrap_pyfunction!(task::wait_for_task_async, module)?)?;
     module.add_function(wrap_pyfunction!(task::watch_task, module)?)?;
+    module.add_function(wrap_pyfunction!(task::watch_campaign, module)?)?;
+    module.add_function(wrap_pyfunction!(expression::quote, module)?)?;
+    module.add_function(wrap_pyfunction!(expression::map_key, module)?)?;
+    module.add_function(wrap_pyfunction!(generated::resource, module)?)?;
     generated::register(module)
 }

@@ -1,4 +1,4 @@
-//! The classes of responses: one frozen class per schema.
+//! The classes of responses and of parts of requests: one frozen class per schema.
 
 use mistral_datasets::{Extra, RawJson};
 use pyo3::PyClass;
@@ -10,8 +10,9 @@ use serde::{Serialize, Serializer};
 
 use crate::convert::{self, ConvertContext};
 use crate::error;
-use crate::fields::{self, ExtraFields, Field};
+use crate::fields::{self, ExtraFields, Field, ObjectUnion};
 use crate::json;
+use crate::json_object;
 
 /// The class of a response.
 pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Send + Sync {
@@ -32,6 +33,11 @@ pub trait Model: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Send + 
 
     /// Returns the fields that are not in the OpenAPI document.
     fn extra_fields(&self) -> &ExtraFields;
+
+    /// Returns the fields of the object whose only field is the value, if the class can be made of it.
+    fn wrapped<'py>(_value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        Ok(None)
+    }
 }
 
 impl<T: Model + Into<PyClassInitializer<T>>> Field for Py<T> {
@@ -54,10 +60,11 @@ impl<T: Model + Into<PyClassInitializer<T>>> Field for Py<T> {
         if let Ok(model) = value.cast::<T>() {
             return Ok(model.clone().unbind());
         }
-        match value.cast::<PyMapping>() {
-            Ok(mapping) => convert::new_untracked(value.py(), T::from_fields(&copied(mapping)?)?),
-            Err(_) => Err(fields::wrong_type(&format!("{} or a dict", T::NAME), value)),
-        }
+        let fields = match T::wrapped(value)? {
+            Some(fields) => fields,
+            None => fields_of(value, T::NAME)?,
+        };
+        convert::new_untracked(value.py(), T::from_fields(&fields)?)
     }
 
     fn repr(&self, py: Python<'_>) -> PyResult<String> {
@@ -71,22 +78,66 @@ fn copied<'py>(mapping: &Bound<'py, PyMapping>) -> PyResult<Bound<'py, PyDict>> 
     Ok(fields)
 }
 
-/// Removes a field from a dict and converts it.
+/// Copies the fields of a mapping, or of another object with a JSON form, such as a dataclass or a pydantic model. An instance of
+/// another class of this package is refused: it has other fields.
+pub fn fields_of<'py>(value: &Bound<'py, PyAny>, class: &str) -> PyResult<Bound<'py, PyDict>> {
+    let wrong = || Err(fields::wrong_type(&format!("{class} or a dict"), value));
+    if let Ok(mapping) = value.cast::<PyMapping>() {
+        return copied(mapping);
+    }
+    let module = value.get_type().module()?;
+    if module.to_str()? == "mistral_datasets.models" {
+        return wrong();
+    }
+    let Ok(raw) = json_object::serialize(value) else { return wrong() };
+    match json::parse(value.py(), raw.get())?.cast_into::<PyDict>() {
+        Ok(fields) => Ok(fields),
+        Err(_) => wrong(),
+    }
+}
+
+/// Removes a field from a dict and converts it. The dict may have it by the name of the attribute instead.
 ///
 /// # Errors
 /// `TypeError` if a required field is missing, and the errors of [`Field::from_python`].
-pub fn take_field<T: Field>(fields: &Bound<'_, PyDict>, name: &str) -> PyResult<T> {
+pub fn take_field<T: Field>(
+    fields: &Bound<'_, PyDict>,
+    name: &str,
+    attribute: &str,
+) -> PyResult<T> {
     let py = fields.py();
-    match fields.get_item(name)? {
+    let mut given = take(fields, name)?;
+    if attribute != name
+        && let Some(value) = take(fields, attribute)?
+    {
+        if given.is_some() {
+            let message = format!(".{attribute}: given as `{name}`, too");
+            return Err(PyTypeError::new_err(message));
+        }
+        given = Some(value);
+    }
+    match given {
         Some(value) => {
-            fields.del_item(name)?;
             // Like in a response, a null list is empty.
             let absent = value.is_none().then(|| T::absent(py)).flatten();
             absent.map_or_else(|| T::from_python(&value), Ok)
         }
         None => T::absent(py).ok_or_else(|| PyTypeError::new_err(": a value is required")),
     }
-    .map_err(|error| fields::located(py, &format!(".{name}"), error))
+    .map_err(|error| fields::located(py, &format!(".{attribute}"), error))
+}
+
+fn take<'py>(fields: &Bound<'py, PyDict>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let value = fields.get_item(name)?;
+    if value.is_some() {
+        fields.del_item(name)?;
+    }
+    Ok(value)
+}
+
+/// Returns an argument of a constructor. `None` is a value for some fields, and that the field is not given for others.
+pub fn argument<T: Field>(py: Python<'_>, value: Option<Py<PyAny>>) -> Option<Py<PyAny>> {
+    value.or_else(|| T::ACCEPTS_NONE.then(|| py.None()))
 }
 
 /// Creates a response from the arguments of its constructor. A required field that is `None` counts as missing.
@@ -125,6 +176,28 @@ pub fn call_python<'py>(
     py.import(format!("mistral_datasets.{module}"))?.getattr(function)?.call1(arguments)
 }
 
+/// How a field that is `None` is serialized.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// It is null.
+    Null,
+    /// It is left out.
+    Omitted,
+}
+
+/// Returns the fields of an object whose only field is a union, if the value is an instance of a variant.
+pub fn wrapped<'py, U: ObjectUnion>(
+    value: &Bound<'py, PyAny>,
+    name: &str,
+) -> PyResult<Option<Bound<'py, PyDict>>> {
+    if !U::is_variant(value) {
+        return Ok(None);
+    }
+    let fields = PyDict::new(value.py());
+    fields.set_item(name, value)?;
+    Ok(Some(fields))
+}
+
 /// The fields of a response as JSON.
 pub struct JsonFields(Vec<(&'static str, RawJson)>, Extra);
 
@@ -134,9 +207,17 @@ impl JsonFields {
         Self(Vec::new(), extra)
     }
 
-    /// Adds a field.
-    pub fn add<F: Field>(&mut self, py: Python<'_>, name: &'static str, field: &F) -> PyResult<()> {
-        self.0.push((name, serialize(py, &field.to_json(py)?)?));
+    /// Adds a field, unless it is `None` and then to be omitted.
+    pub fn add<F: Field>(
+        &mut self,
+        py: Python<'_>,
+        name: &'static str,
+        absence: Absence,
+        field: &F,
+    ) -> PyResult<()> {
+        if absence != Absence::Omitted || !field.is_none() {
+            self.0.push((name, serialize(py, &field.to_json(py)?)?));
+        }
         Ok(())
     }
 
@@ -197,16 +278,21 @@ pub fn extra_attribute<'py, T: Model>(
 
 /// Declares the class of a response.
 ///
-/// The class is in the Python module that follows the client's type. The tokens of `new` are the signature of its constructor. With `(id)` its objects are hashable by that field. With `list` they are
-/// sequences of that field's items, and with `page` of the items of the page in that field. With a `session` block its objects keep
-/// their client, for the methods in the block.
+/// The class is in the Python module that follows the client's type. A field has the name of its attribute, its type, its name in
+/// the client's type and in JSON, and what is serialized if it is `None`. The tokens of `new` are the signature of the constructor.
+/// With `(id)` its objects are hashable by that field. With `list` they are sequences of that field's items, and with `page` of the
+/// items of the page in that field. With `wraps` an object can be made of the value of its only field, a union. With a `session`
+/// block its objects keep their client, for the methods in the block.
 macro_rules! model {
     (
         $(#[doc = $class_doc:literal])+
-        pub struct $name:ident: $wire:ty, $module:tt $(, ($id:ident))? { $($(#[doc = $doc:literal])+ $field:ident: $ty:ty,)+ }
+        pub struct $name:ident: $wire:ty, $module:tt $(, ($id:ident))? {
+            $($(#[doc = $doc:literal])+ $field:ident: $ty:ty = $wire_field:ident $json:literal $absence:ident,)+
+        }
         new($($signature:tt)*)
         $(list $list:ident)?
         $(page $page:ident)?
+        $(wraps $union:ident as $wrapped:literal)?
         $(with $session:ident { $($methods:tt)+ })?
     ) => {
         $(#[doc = $class_doc])+
@@ -225,7 +311,7 @@ macro_rules! model {
 
             fn from_wire(context: ConvertContext<'_, '_>, wire: $wire) -> PyResult<Self> {
                 Ok(Self {
-                    $($field: Field::from_wire(context, wire.$field)?,)+
+                    $($field: Field::from_wire(context, wire.$wire_field)?,)+
                     extra: ExtraFields::from_wire(wire.extra),
                     $($session: context.session.cloned(),)?
                 })
@@ -233,7 +319,7 @@ macro_rules! model {
 
             fn to_raw(&self, py: Python<'_>) -> PyResult<RawJson> {
                 let mut fields = model::JsonFields::new(self.extra.to_wire(py)?);
-                $(fields.add(py, stringify!($field).trim_start_matches("r#"), &self.$field)?;)+
+                $(fields.add(py, $json, model::absence!($absence), &self.$field)?;)+
                 fields.to_raw(py)
             }
 
@@ -251,7 +337,11 @@ macro_rules! model {
 
             fn from_fields(fields: &Bound<'_, PyDict>) -> PyResult<Self> {
                 Ok(Self {
-                    $($field: model::take_field(fields, stringify!($field).trim_start_matches("r#"))?,)+
+                    $($field: model::take_field(
+                        fields,
+                        $json,
+                        stringify!($field).trim_start_matches("r#"),
+                    )?,)+
                     extra: ExtraFields::from_python(fields)?,
                     $($session: None,)?
                 })
@@ -260,6 +350,12 @@ macro_rules! model {
             fn extra_fields(&self) -> &ExtraFields {
                 &self.extra
             }
+
+            $(
+                fn wrapped<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
+                    model::wrapped::<$union>(value, $wrapped)
+                }
+            )?
         }
 
         impl IntoPython for $wire {
@@ -276,7 +372,7 @@ macro_rules! model {
             fn new(py: Python<'_>, $($field: Option<Py<PyAny>>,)+) -> PyResult<Self> {
                 model::from_arguments(
                     py,
-                    [$((stringify!($field).trim_start_matches("r#"), $field),)+],
+                    [$(($json, model::argument::<$ty>(py, $field)),)+],
                 )
             }
 
@@ -332,7 +428,7 @@ macro_rules! model {
                 exclude_none: bool,
             ) -> PyResult<Bound<'py, PyAny>> {
                 let _ = by_alias;
-                let fields = [$(stringify!($field).trim_start_matches("r#")),+];
+                let fields = [$(($json, stringify!($field).trim_start_matches("r#"))),+];
                 let arguments = (slf, fields, mode, include, exclude, exclude_none);
                 model::call_python(slf.py(), "_official", "model_dump", arguments)
             }
@@ -466,4 +562,14 @@ macro_rules! model {
     };
 }
 
-pub(crate) use model;
+/// Returns the [`Absence`] of a field.
+macro_rules! absence {
+    (null) => {
+        model::Absence::Null
+    };
+    (omitted) => {
+        model::Absence::Omitted
+    };
+}
+
+pub(crate) use {absence, model};

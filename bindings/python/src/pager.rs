@@ -8,7 +8,7 @@ use std::vec;
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{BoxStream, StreamExt};
-use mistral_datasets::{Client, Error, Pager as ClientPager};
+use mistral_datasets::{Client, Error, FeedPager, Page, Pager as ClientPager};
 use pyo3::exceptions::{PyStopAsyncIteration, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
@@ -30,6 +30,8 @@ pub struct Batch {
     number: u64,
     /// The total number of items, if known.
     total: Option<u64>,
+    /// The cursor of the next batch, if it has one.
+    next_cursor: Option<String>,
     items: ConvertItems,
 }
 
@@ -42,7 +44,14 @@ impl Batch {
         let items = Box::new(|context: ConvertContext<'_, '_>| {
             items.into_iter().map(|item| item.into_python(context)).collect()
         });
-        Self { number, total, items }
+        Self { number, total, next_cursor: None, items }
+    }
+}
+
+impl<T: IntoPython> From<Page<T>> for Batch {
+    fn from(page: Page<T>) -> Self {
+        let next_cursor = page.next_cursor;
+        Self { next_cursor, ..Self::new(number(page.number), page.count, page.results) }
     }
 }
 
@@ -95,6 +104,32 @@ impl PagerOptions {
     }
 }
 
+/// The options of a pager whose pages have cursors.
+#[derive(Clone, Copy)]
+pub struct FeedOptions {
+    /// The number of items per page.
+    page_size: Option<i64>,
+    /// The maximum number of items.
+    limit: Option<i64>,
+}
+
+impl FeedOptions {
+    /// Converts the arguments of a method that returns a pager.
+    pub fn new(page_size: &Bound<'_, PyAny>, limit: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self { page_size: optional(page_size, "page_size")?, limit: optional(limit, "limit")? })
+    }
+
+    fn apply<T: Send + 'static>(self, mut pager: FeedPager<T>) -> FeedPager<T> {
+        if let Some(size) = self.page_size {
+            pager = pager.page_size(size);
+        }
+        if let Some(limit) = self.limit {
+            pager = pager.limit(limit);
+        }
+        pager
+    }
+}
+
 /// Starts a stream of batches with the client of the current process.
 type Start = Box<dyn Fn(Client) -> Batches + Send + Sync>;
 
@@ -122,9 +157,7 @@ pub fn source<T: IntoPython>(
         let call = call.clone();
         move |client: Client| {
             let pages = options.apply(call(&client)).pages();
-            let batches = pages.map(|page| {
-                page.map(|page| Batch::new(number(page.number), Some(page.count), page.results))
-            });
+            let batches = pages.map(|page| page.map(Batch::from));
             batches.boxed()
         }
     };
@@ -139,6 +172,20 @@ pub fn source<T: IntoPython>(
         limit: options.limit.map(number),
         convert,
     }
+}
+
+/// Creates the source of the items of an operation whose pages have cursors.
+pub fn feed<T: IntoPython>(
+    session: Session,
+    call: impl Fn(&Client) -> FeedPager<T> + Send + Sync + 'static,
+    options: FeedOptions,
+    convert: Option<Py<PyAny>>,
+) -> BatchSource {
+    let start = move |client: Client| {
+        let pages = options.apply(call(&client)).pages();
+        pages.map(|page| page.map(Batch::from)).boxed()
+    };
+    BatchSource::new(session, start, convert)
 }
 
 /// Returns the function that converts a record to one with a typed payload, if a type is given.
@@ -412,7 +459,8 @@ impl ReadyAwaitable {
     }
 }
 
-/// An iterator over pages. A page is a tuple of its number, the total number of items and the list of its items.
+/// An iterator over pages. A page is a tuple of its number, the total number of items, the cursor of the next page and the list of
+/// its items.
 #[pyclass(frozen, generic, module = "mistral_datasets._native")]
 pub struct PageIterator {
     reader: BatchReader,
@@ -421,11 +469,11 @@ pub struct PageIterator {
 impl PageIterator {
     fn page(&self, py: Python<'_>, batch: Option<Batch>) -> PyResult<Py<PyAny>> {
         let Some(batch) = batch else { return Ok(py.None()) };
-        let total = batch.total;
+        let (total, next_cursor) = (batch.total, batch.next_cursor.clone());
         let (number, items) = self.reader.receive(py, batch)?;
         let items: Vec<_> =
             items.into_iter().map(|item| self.reader.convert(py, item)).collect::<PyResult<_>>()?;
-        let page = (number, total, PyList::new(py, items)?).into_pyobject(py)?;
+        let page = (number, total, next_cursor, PyList::new(py, items)?).into_pyobject(py)?;
         Ok(page.into_any().unbind())
     }
 }

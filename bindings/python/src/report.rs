@@ -27,6 +27,9 @@ pub fn exception(context: ConvertContext<'_, '_>, error: &Error) -> PyErr {
             Some(Report::Import(report)) => {
                 details.set_item("report", report.clone().into_python(context)?)
             }
+            Some(Report::Spans(report)) => {
+                details.set_item("report", report.clone().into_python(context)?)
+            }
             None => Ok(()),
         }
     })
@@ -45,6 +48,8 @@ macro_rules! named_tuple {
         CLASS.import($py, "mistral_datasets._reports", $class)?.call1($fields)
     }};
 }
+
+pub(crate) use named_tuple;
 
 /// Result of `create_records`.
 #[pyclass(frozen, module = "mistral_datasets._native")]

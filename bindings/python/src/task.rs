@@ -1,15 +1,19 @@
-//! Import tasks: refreshing them and waiting for them. Their methods are in `mistral_datasets._task`.
+//! Import tasks: refreshing them and waiting for them; and waiting for campaigns. The methods are in `mistral_datasets._task` and
+//! `mistral_datasets._campaigns`.
 
 use std::future::IntoFuture;
 
+use mistral_datasets::types::TaskStatus;
 use mistral_datasets::{TaskHandle, Wait};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arguments::{self, Argument};
+use crate::arguments::{self, Argument, Id};
 use crate::call::{limited, run_async, run_by_runtime, send_async, send_by_runtime};
+use crate::convert::{ConvertContext, IntoPython};
 use crate::driven_call::DrivenCall;
 use crate::error;
+use crate::fields::Field;
 use crate::options::Seconds;
 use crate::session::Session;
 
@@ -123,4 +127,34 @@ pub fn watch_task(
     let task = session.client(py)?.datasets().task(dataset_id, task_id);
     let wait = limited_wait(&task, timeout, poll_interval)?;
     Ok(DrivenCall::new(&session, |driver| wait.on_progress(driver.task_progress()).into_future()))
+}
+
+impl IntoPython for TaskStatus {
+    fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
+        Ok(self.to_python(context.py)?.unbind())
+    }
+}
+
+/// Creates the call of `campaigns.wait` and `campaigns.wait_async`.
+#[pyfunction]
+pub fn watch_campaign(
+    py: Python<'_>,
+    client: &Bound<'_, Session>,
+    campaign_id: &Bound<'_, PyAny>,
+    timeout: &Bound<'_, PyAny>,
+    poll_interval: &Bound<'_, PyAny>,
+) -> PyResult<DrivenCall> {
+    let session = client.get();
+    let campaign_id: Id = arguments::required(campaign_id, "campaign_id")?;
+    let mut wait = session.client(py)?.campaigns().wait(campaign_id);
+    if let Some(Seconds(timeout)) = arguments::optional(timeout, "timeout")? {
+        wait = wait.timeout(timeout);
+    }
+    let interval = arguments::optional(poll_interval, "poll_interval")?;
+    if let Some(PollInterval(Seconds(first), Seconds(longest))) = interval {
+        wait = wait.poll_interval(first, longest);
+    }
+    Ok(DrivenCall::new(session, |driver| {
+        wait.on_progress(driver.campaign_progress()).into_future()
+    }))
 }

@@ -1,4 +1,4 @@
-"""Client for Mistral's observability datasets API.
+"""Client for Mistral's observability API: datasets, and what fills them.
 
 Example:
     >>> from mistral_datasets import Mistral
@@ -14,10 +14,12 @@ Example:
 from mistral_datasets import _task as _task
 from mistral_datasets import errors, models
 from mistral_datasets._client import Mistral
+from mistral_datasets._expressions import map_key, quote
+from mistral_datasets._filters import field
 from mistral_datasets._native import __version__
 from mistral_datasets._options import RetryPolicy
 
-__all__ = ["Mistral", "RetryPolicy", "__version__", "errors", "models"]
+__all__ = ["Mistral", "RetryPolicy", "__version__", "errors", "field", "map_key", "models", "quote"]
 
 
 _LAZY_MODULES = ("enums", "resources", "testing", "types")

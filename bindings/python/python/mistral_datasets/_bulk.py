@@ -8,9 +8,9 @@ from os import PathLike
 from typing import IO, Literal, overload
 from uuid import UUID
 
-from mistral_datasets import _native
 from mistral_datasets._call_options import CallOptions
 from mistral_datasets._compat import Unpack
+from mistral_datasets._import_spans import SpanImports
 from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport
 from mistral_datasets._pager import ExportedRecords
 from mistral_datasets._reports import ExportReport
@@ -19,10 +19,8 @@ from mistral_datasets._typed import P, TypedExportedRecord
 from mistral_datasets.types import AsyncReadable, AsyncWritable, Line, NewRecord, ProgressCallback, Readable
 
 
-class Bulk:
+class Bulk(SpanImports):
     """Methods of `mistral.datasets` that combine several requests."""
-
-    _client: _native.Client
 
     def task(self, dataset_id: str | UUID, task_id: str | UUID) -> TaskHandle:
         """Returns a handle to an import task by its IDs. Sends no request.

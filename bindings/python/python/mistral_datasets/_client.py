@@ -12,22 +12,21 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar, cast
 # Modules that are imported on first use are named in full in annotations, so that `typing.get_type_hints` finds them.
 import mistral_datasets
 from mistral_datasets._compat import Self, Unpack
+from mistral_datasets._groups import Groups, Observability
 from mistral_datasets._native import Client
 from mistral_datasets._options import RetryPolicy
-from mistral_datasets._resource import resource_property
 
 if TYPE_CHECKING:
-    import mistral_datasets.resources
     import mistral_datasets.types
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-__all__ = ["Beta", "Mistral", "Observability"]
+__all__ = ["Beta", "Mistral"]
 
 
-class Mistral:
-    """Client for Mistral's observability datasets API.
+class Mistral(Groups):
+    """Client for Mistral's observability API: datasets, and what fills them.
 
     A client can be shared between threads and event loops, and reuses connections between calls. A forked child opens
     its own connections. A client can be pickled, but the pickle does not contain its API key. Use a client in a `with`
@@ -126,7 +125,15 @@ class Mistral:
         self._has_explicit_key = has_explicit_key
 
     @classmethod
-    def local(cls, directory: str | PathLike[str] | None = None) -> Self:
+    def local(
+        cls,
+        directory: str | PathLike[str] | None = None,
+        *,
+        judge_url: str | None = None,
+        judge_key: str | None = None,
+        judge_timeout: float | timedelta | None = None,
+        judge_models: Mapping[str, str] | None = None,
+    ) -> Self:
         """Starts a server in this process and returns a client for it.
 
         The server listens on a free loopback port and accepts only a random API key.
@@ -134,21 +141,39 @@ class Mistral:
         Args:
             directory: Data directory of the server, created if necessary. Default: data is kept in memory and lost when
                 the client is closed.
+            judge_url: Base URL of an OpenAI-compatible API whose models judges ask, such as
+                `https://api.mistral.ai/v1`. Default: none, so judging fails with `FEATURE_NOT_SUPPORTED`.
+            judge_key: API key for `judge_url`. Default: none is sent.
+            judge_timeout: How long a judgement may take, including retries, in seconds or as a `timedelta`. Default: 60
+                seconds.
+            judge_models: Model names of the endpoint by the names that judges use. Models that are not listed have the
+                same name.
 
         Returns:
             A client. Closing it stops the server.
 
         Raises:
-            errors.ConfigurationError: The directory cannot be used, or another server uses it.
+            errors.ConfigurationError: The directory cannot be used, another server uses it, or a judge option is
+                invalid.
 
         Example:
             >>> with Mistral.local() as mistral:
             ...     dataset = mistral.datasets.create(name="Refund requests", description="Tickets about refunds")
+
+            Judges ask a model that Ollama serves:
+
+            >>> with Mistral.local(
+            ...     judge_url="http://localhost:11434/v1", judge_models={"mistral-medium-latest": "llama3.1:8b"}
+            ... ) as mistral:
+            ...     judges = mistral.judges.list()
         """
         mistral = cls.__new__(cls)
         if directory is not None:
             _path("directory", directory, "a path")
-        mistral._initialize(Client.local(directory), {}, has_explicit_key=True)
+        judge = _given(
+            judge_url=judge_url, judge_key=judge_key, judge_timeout=judge_timeout, judge_models=judge_models
+        )
+        mistral._initialize(Client.local(directory, judge), {}, has_explicit_key=True)
         return mistral
 
     def with_options(
@@ -215,23 +240,9 @@ class Mistral:
         )
         return other
 
-    @resource_property
-    def datasets(self) -> mistral_datasets.resources.Datasets:
-        """Datasets, records, imports, exports and tasks."""
-        from mistral_datasets.resources import Datasets
-
-        return Datasets(self._client)
-
-    @resource_property
-    def files(self) -> mistral_datasets.resources.Files:
-        """Uploaded files, from which records can be imported."""
-        from mistral_datasets.resources import Files
-
-        return Files(self._client)
-
     @property
     def beta(self) -> Beta:
-        """Provides `beta.observability.datasets`, for compatibility with the official SDK."""
+        """Provides `beta.observability`, for compatibility with the official SDK."""
         return Beta(self)
 
     def raw(
@@ -443,17 +454,3 @@ class Beta:
     def observability(self) -> Observability:
         """The official SDK's `beta.observability` namespace."""
         return Observability(self._mistral)
-
-
-class Observability:
-    """The official SDK's `beta.observability` namespace."""
-
-    __slots__ = ("_mistral",)
-
-    def __init__(self, mistral: Mistral) -> None:
-        self._mistral = mistral
-
-    @property
-    def datasets(self) -> mistral_datasets.resources.Datasets:
-        """Datasets, records, imports, exports and tasks."""
-        return self._mistral.datasets

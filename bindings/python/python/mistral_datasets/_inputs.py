@@ -10,10 +10,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from mistral_datasets import _json, errors
-from mistral_datasets._native import RecordBatch, provide_bytes, provide_records
+from mistral_datasets._native import RecordBatch, provide_bytes, provide_records, provide_spans
 
 if TYPE_CHECKING:
-    from mistral_datasets._native import CreateReport, DrivenCall, ImportReport
+    from mistral_datasets._native import CreateReport, DrivenCall, ImportReport, SpanImportReport
 
 T = TypeVar("T")
 
@@ -220,6 +220,42 @@ def lines(call: DrivenCall[ImportReport], items: Any) -> Input:
     return IterableInput(call, items, lambda: _Lines(numbers), _provide_lines)
 
 
+class _Spans:
+    """References to spans."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self.references: list[tuple[str, str]] = []
+        self._numbers = numbers
+
+    def append(self, item: Any, /) -> None:
+        """Adds a span, a reference to one, or a dict with the ids of one."""
+        number = next(self._numbers)
+        is_dict = isinstance(item, Mapping)
+        ids: list[object] = []
+        for name in ("trace_id", "span_id"):
+            try:
+                ids.append(item[name] if is_dict else getattr(item, name))
+            except (KeyError, AttributeError):
+                ids.append(None)
+        trace_id, span_id = ids
+        if not isinstance(trace_id, str) or not isinstance(span_id, str):
+            raise TypeError(
+                f"spans[{number}]: expected a GetSpan, a TelemetrySpanReference, or a dict with `trace_id` and `span_id`, "
+                f"found {type(item).__name__}"
+            )
+        self.references.append((trace_id, span_id))
+
+
+def _provide_spans(call: DrivenCall[SpanImportReport], batch: _Spans) -> None:
+    provide_spans(call, batch.references)
+
+
+def spans(call: DrivenCall[SpanImportReport], items: Any) -> Input:
+    """Creates the input of `import_spans` from an iterable of spans or references to spans."""
+    numbers = itertools.count()
+    return IterableInput(call, items, lambda: _Spans(numbers), _provide_spans)
+
+
 def length(items: Any) -> int | None:
     """Returns the number of items of an iterable, or `None` if it does not know."""
     try:
@@ -229,16 +265,17 @@ def length(items: Any) -> int | None:
         return None
 
 
-def check_iterable(argument: str, items: Any, remedy: str) -> None:
-    """Refuses a value that is not an iterable of records, or that yields something else, such as the keys of a dict.
+def check_iterable(argument: str, items: Any, remedy: str, expected: str = "records") -> None:
+    """Refuses a value that is not an iterable of records or spans, or that yields something else, such as the keys of a dict.
 
     Args:
         argument: Name of the argument.
         items: The value.
         remedy: What to do with a single record or a path.
+        expected: What the items are.
 
     Raises:
-        TypeError: The value is not an iterable of records.
+        TypeError: The value is not such an iterable.
     """
     kind = cast("type[object]", type(items))
     if hasattr(kind, "__dataframe__"):
@@ -251,4 +288,4 @@ def check_iterable(argument: str, items: Any, remedy: str) -> None:
         and (hasattr(kind, "__iter__") or hasattr(kind, "__aiter__") or hasattr(kind, "__getitem__"))
     ):
         return
-    raise TypeError(f"{argument}: expected an iterable of records, found {kind.__name__}; {remedy}")
+    raise TypeError(f"{argument}: expected an iterable of {expected}, found {kind.__name__}; {remedy}")

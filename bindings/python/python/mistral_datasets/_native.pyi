@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
 from os import PathLike
-from typing import Any, ClassVar, Generic, Literal, final
+from typing import Any, ClassVar, Generic, Literal, final, type_check_only
 from uuid import UUID
 
 from typing_extensions import Self
@@ -12,8 +12,8 @@ from mistral_datasets import models
 from mistral_datasets._call_options import CallOptions
 from mistral_datasets._download import Download
 from mistral_datasets._pager import T
-from mistral_datasets._reports import ExportReport, ImportedFile, InvalidLine, Outcome, UnknownFile
-from mistral_datasets.enums import RecordSource
+from mistral_datasets._reports import ExportReport, ImportedFile, ImportedSpans, InvalidLine, Outcome, UnknownFile
+from mistral_datasets.enums import RecordSource, TaskStatus
 from mistral_datasets.models import *
 from mistral_datasets.types import JSON, JSONObject
 
@@ -24,7 +24,7 @@ ERROR_KINDS: list[str]
 class Client:
     def __new__(cls, options: dict[str, object], proxy: str | None, ca_certificates: bytes | None, /) -> Client: ...
     @staticmethod
-    def local(directory: str | PathLike[str] | None, /) -> Client: ...
+    def local(directory: str | PathLike[str] | None, judge: dict[str, object], /) -> Client: ...
     def with_options(self, options: dict[str, object], /) -> Client: ...
     @property
     def is_local(self) -> bool: ...
@@ -36,25 +36,18 @@ class Client:
     def close(self) -> None: ...
     def close_async(self) -> Awaitable[None]: ...
 
-# The typed methods are in `resources`, which is generated.
-@final
-class Datasets:
-    def __new__(cls, client: Client, /) -> Self: ...
+# The calls of a resource. The typed methods are in `resources`, which is generated with them.
+@type_check_only
+class Resource:
     def __getattr__(self, name: str, /) -> Callable[..., Any]: ...
 
-@final
-class Files:
-    def __new__(cls, client: Client, /) -> Self: ...
-    def __getattr__(self, name: str, /) -> Callable[..., Any]: ...
-
-@final
-class Records:
-    def __new__(cls, client: Client, /) -> Self: ...
-    def __getattr__(self, name: str, /) -> Callable[..., Any]: ...
+def resource(client: Client, group: str, /) -> Resource: ...
 
 @final
 class TestServer:
-    def __new__(cls, directory: str | PathLike[str] | None, generation: str | None, /) -> Self: ...
+    def __new__(
+        cls, directory: str | PathLike[str] | None, generation: str | None, judge: dict[str, object], /
+    ) -> Self: ...
     @property
     def url(self) -> str: ...
     def stop(self) -> None: ...
@@ -93,8 +86,8 @@ class ItemIterator(Generic[T]):
 
 @final
 class PageIterator(Generic[T]):
-    def next(self) -> tuple[int, int, list[T]] | None: ...
-    def next_async(self) -> Awaitable[tuple[int, int, list[T]] | None]: ...
+    def next(self) -> tuple[int, int | None, str | None, list[T]] | None: ...
+    def next_async(self) -> Awaitable[tuple[int, int | None, str | None, list[T]] | None]: ...
     def aclose(self) -> Awaitable[None]: ...
 
 @final
@@ -224,6 +217,30 @@ class ImportReport:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
+class SpanImportReport:
+    """Result of `import_spans`."""
+
+    @property
+    def dataset_id(self) -> str:
+        """ID or slug of the dataset, as passed to the call."""
+
+    @property
+    def parts(self) -> list[ImportedSpans]:
+        """Parts whose import was started, or may have been started, in order. Each has at most 10,000 spans."""
+
+    @property
+    def spans(self) -> int:
+        """Number of spans in the parts."""
+
+    @property
+    def records(self) -> int:
+        """Number of records that were created, as reported by the tasks that have completed."""
+
+    @property
+    def skipped(self) -> int:
+        """Number of spans that were skipped, because they do not exist or may not be read."""
+
+@final
 class ExportedRecord:
     """A record of an export."""
 
@@ -349,6 +366,18 @@ def import_jsonl(
     resume: ImportReport | None,
     options: CallOptions,
 ) -> DrivenCall[ImportReport]: ...
+def import_spans(
+    client: Client,
+    method: str,
+    dataset_id: str | UUID,
+    /,
+    *,
+    mapping: object,
+    wait_timeout: float | timedelta | None,
+    resume: SpanImportReport | None,
+    options: CallOptions,
+) -> DrivenCall[SpanImportReport]: ...
+def provide_spans(call: DrivenCall[SpanImportReport], spans: list[tuple[str, str]], /) -> None: ...
 def provide_records(call: DrivenCall[CreateReport], batch: RecordBatch, /) -> None: ...
 def provide_bytes(call: DrivenCall[ImportReport], content: bytes, /) -> None: ...
 def export(
@@ -389,6 +418,14 @@ def watch_task(
     timeout: float | timedelta | None,
     poll_interval: tuple[float | timedelta, float | timedelta] | None,
 ) -> DrivenCall[models.ImportTask]: ...
+def watch_campaign(
+    client: Client,
+    campaign_id: str | UUID,
+    timeout: float | timedelta | None,
+    poll_interval: tuple[float | timedelta, float | timedelta] | None,
+) -> DrivenCall[TaskStatus]: ...
+def quote(text: str, /) -> str: ...
+def map_key(name: str, key: str, /) -> str: ...
 def id_text(name: str, value: str | UUID, /) -> str: ...
 def seconds(name: str, value: float | timedelta | None, /) -> float | None: ...
 def retries(name: str, value: int | None, /) -> int | None: ...

@@ -184,6 +184,12 @@ class JsonObject(dict[str, Any]):
         return _pydantic.json_schema(cls, core_schema, handler)
 
 
+class UnknownObject(JsonObject):
+    """An object of a kind that this version does not know. Its keys are attributes."""
+
+    __slots__ = ()
+
+
 def known_key(name: str, doc: str, *, required: bool) -> Any:
     """Returns the attribute of a key. A key that is missing is `None`, unless it is required."""
 

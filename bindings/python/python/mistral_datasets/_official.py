@@ -12,18 +12,20 @@ if TYPE_CHECKING:
 
 def model_dump(
     model: Any,
-    fields: list[str],
+    fields: list[tuple[str, str]],
     mode: str = "python",
     include: Iterable[str] | None = None,
     exclude: Iterable[str] | None = None,
     exclude_none: bool = False,
 ) -> dict[str, Any]:
-    """Returns a response as a dict, as pydantic does. Called by the native module."""
+    """Returns a response as a dict, as pydantic does. Called by the native module with the fields' names and attributes."""
     if mode not in ("python", "json"):
         raise ValueError(f"mode: expected 'python' or 'json', found {mode!r}")
     values = cast("dict[str, Any]", model.to_dict())
-    for field in fields:
-        values[field] = _dumped(getattr(model, field), values[field], mode, exclude_none)
+    for name, attribute in fields:
+        # A field that a request omits has no value.
+        if name in values:
+            values[name] = _dumped(getattr(model, attribute), values[name], mode, exclude_none)
     return selected(values, include, exclude, exclude_none)
 
 

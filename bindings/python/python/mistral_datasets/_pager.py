@@ -122,7 +122,9 @@ class Pages(Generic[T]):
         page = self._pages.next()
         if page is None:
             raise StopIteration
-        return Page(*page)
+        number, count, _, results = page
+        # The pages of a listing have the count.
+        return Page(number, count or 0, results)
 
     def __aiter__(self) -> Pages[T]:
         return self
@@ -131,10 +133,118 @@ class Pages(Generic[T]):
         page = await self._pages.next_async()
         if page is None:
             raise StopAsyncIteration
-        return Page(*page)
+        number, count, _, results = page
+        return Page(number, count or 0, results)
 
     async def aclose(self) -> None:
         """Ends the iteration and cancels requests in flight."""
+        await self._pages.aclose()
+
+
+class FeedPager(Generic[T]):
+    """Iterates over every item of a search whose pages have cursors, with `for` or `async for`.
+
+    Pages are fetched lazily, one after another, because each contains the cursor of the next: no request is sent until
+    the first item is requested. Every loop over a pager starts from the beginning. Async iterators have `aclose`, for
+    `contextlib.aclosing`. The server does not count the items, so a `FeedPager` has no `count`.
+
+    Example:
+        >>> for span in mistral.spans.iter_spans(search_expression="status_code = 'Error'"):
+        ...     print(span.span_name)
+        >>> async for event in mistral.chat_completion_events.iter(field("model_name").eq("mistral-small-latest")):
+        ...     print(event.event_id)
+    """
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: BatchSource[T]) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[T]:
+        return self._source.items()
+
+    def __aiter__(self) -> ItemIterator[T]:
+        return self._source.items()
+
+    def pages(self) -> FeedPages[T]:
+        """Iterates page by page, with `for` or `async for`.
+
+        Example:
+            >>> for page in mistral.traces.iter().pages():
+            ...     print(page.number, len(page.results), page.next_cursor)
+        """
+        return FeedPages(self._source.pages())
+
+
+class FeedPage(Generic[T]):
+    """A page of a `FeedPager`.
+
+    A page is a sequence of its results: `len(page)`, `page[0]` and `for item in page` work.
+
+    Attributes:
+        number: Page number, starting at 1.
+        next_cursor: Cursor of the next page, with which a later search can continue. `None` at the end.
+        results: Items of the page.
+    """
+
+    __slots__ = ("next_cursor", "number", "results")
+
+    def __init__(self, number: int, next_cursor: str | None, results: list[T]) -> None:
+        self.number = number
+        self.next_cursor = next_cursor
+        self.results = results
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __bool__(self) -> bool:
+        # Like every other response. `len` tells whether it is empty.
+        return True
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.results)
+
+    @overload
+    def __getitem__(self, index: int, /) -> T: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[T]: ...
+    def __getitem__(self, index: int | slice, /) -> T | list[T]:
+        return self.results[index]
+
+    def __repr__(self) -> str:
+        return f"FeedPage(number={self.number}, next_cursor={self.next_cursor!r}, results=<{len(self.results)}>)"
+
+
+class FeedPages(Generic[T]):
+    """Iterator over the pages of a `FeedPager`."""
+
+    __slots__ = ("_pages",)
+
+    def __init__(self, pages: PageIterator[T]) -> None:
+        self._pages = pages
+
+    def __iter__(self) -> Iterator[FeedPage[T]]:
+        return self
+
+    def __next__(self) -> FeedPage[T]:
+        page = self._pages.next()
+        if page is None:
+            raise StopIteration
+        number, _, next_cursor, results = page
+        return FeedPage(number, next_cursor, results)
+
+    def __aiter__(self) -> FeedPages[T]:
+        return self
+
+    async def __anext__(self) -> FeedPage[T]:
+        page = await self._pages.next_async()
+        if page is None:
+            raise StopAsyncIteration
+        number, _, next_cursor, results = page
+        return FeedPage(number, next_cursor, results)
+
+    async def aclose(self) -> None:
+        """Ends the iteration and cancels the request in flight."""
         await self._pages.aclose()
 
 

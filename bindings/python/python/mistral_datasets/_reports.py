@@ -66,6 +66,19 @@ class UnknownFile(NamedTuple):
     """Number of records in the file."""
 
 
+class ImportedSpans(NamedTuple):
+    """Spans that were imported by one task of `import_spans`."""
+
+    first: int
+    """Index of the first span in the input, starting at 0."""
+    spans: int
+    """Number of spans."""
+    task: ImportTask | None
+    """Import task. It has finished, unless the wait was interrupted. `None` if it is unknown whether the import was started:
+    the request was sent, but then the connection was lost, the server failed or its response was invalid.
+    """
+
+
 class ExportReport(NamedTuple):
     """Result of `export`."""
 

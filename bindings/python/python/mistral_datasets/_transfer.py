@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from mistral_datasets import _driver, _inputs, _native, _outputs, errors
+from mistral_datasets._native import GetSpan
 from mistral_datasets._progress import Progress, ProgressReporter
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from mistral_datasets._call_options import CallOptions
-    from mistral_datasets._native import Client, CreateReport, DrivenCall, ImportReport
+    from mistral_datasets._native import Client, CreateReport, DrivenCall, ImportReport, SpanImportReport
     from mistral_datasets._reports import ExportReport
 
 T = TypeVar("T")
@@ -102,6 +103,32 @@ def import_jsonl(
     if hasattr(source, "read"):
         return call, _inputs.FileInput(call, source)
     return call, _inputs.lines(call, source)
+
+
+def import_spans(
+    client: Client,
+    method: str,
+    dataset_id: str | UUID,
+    spans: Any,
+    mapping: object,
+    wait_timeout: float | timedelta | None,
+    resume: SpanImportReport | None,
+    options: CallOptions,
+) -> tuple[DrivenCall[SpanImportReport], _inputs.Input]:
+    """Creates the call of `import_spans` and its input."""
+    if isinstance(spans, GetSpan):
+        raise TypeError("spans: expected an iterable of spans, found GetSpan; for one span, pass `[span]`")
+    _inputs.check_iterable("spans", spans, "for one span, pass `[span]`", "spans")
+    call = _native.import_spans(
+        client,
+        method,
+        dataset_id,
+        mapping=mapping,
+        wait_timeout=wait_timeout,
+        resume=resume,
+        options=options,
+    )
+    return call, _inputs.spans(call, spans)
 
 
 def export(

@@ -11,8 +11,17 @@ from mistral_datasets._open_enum import OpenEnum
 
 __all__ = [
     "ErrorCode",
+    "FieldType",
+    "FilterOperator",
+    "JudgeOutputType",
+    "MetricAggregation",
+    "OtelFieldOperator",
     "RecordSource",
+    "SortOrder",
+    "SpanDatasetSourceNamespace",
+    "SpanStatusCode",
     "TaskStatus",
+    "TimestampGranularity",
 ]
 
 
@@ -27,8 +36,8 @@ class RecordSource(OpenEnum):
 
 
 class TaskStatus(OpenEnum):
-    """Status of an import task. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED` and `TIMED_OUT` are failures.
-    Any other status is treated as in progress.
+    """Status of an import task or a campaign. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED` and `TIMED_OUT`
+    are failures. Any other status is treated as in progress.
     """
 
     RUNNING = "RUNNING"
@@ -39,6 +48,128 @@ class TaskStatus(OpenEnum):
     CONTINUED_AS_NEW = "CONTINUED_AS_NEW"
     TIMED_OUT = "TIMED_OUT"
     UNKNOWN = "UNKNOWN"
+
+
+class FilterOperator(OpenEnum):
+    """Operator of a filter condition. Operators that begin with `i` ignore case."""
+
+    EQ = "eq"
+    NEQ = "neq"
+    LT = "lt"
+    LTE = "lte"
+    GT = "gt"
+    GTE = "gte"
+    CONTAINS = "contains"
+    NOTCONTAINS = "notcontains"
+    ICONTAINS = "icontains"
+    INOTCONTAINS = "inotcontains"
+    STARTSWITH = "startswith"
+    ISTARTSWITH = "istartswith"
+    ENDSWITH = "endswith"
+    IENDSWITH = "iendswith"
+    MATCHES = "matches"
+    INCLUDES = "includes"
+    EXCLUDES = "excludes"
+    LEN_EQ = "len_eq"
+    ISNULL = "isnull"
+
+
+class FieldType(OpenEnum):
+    """Type of a field."""
+
+    ENUM = "ENUM"
+    TEXT = "TEXT"
+    INT = "INT"
+    FLOAT = "FLOAT"
+    BOOL = "BOOL"
+    TIMESTAMP = "TIMESTAMP"
+    ARRAY = "ARRAY"
+    MAP = "MAP"
+
+
+class JudgeOutputType(OpenEnum):
+    """What a judge answers with: one of several classes, or a number."""
+
+    CLASSIFICATION = "CLASSIFICATION"
+    REGRESSION = "REGRESSION"
+
+
+class SpanStatusCode(OpenEnum):
+    """Status of a span or a trace."""
+
+    ERROR = "Error"
+    OK = "Ok"
+    UNSET = "Unset"
+
+
+class SortOrder(OpenEnum):
+    """Order of results."""
+
+    ASC = "asc"
+    DESC = "desc"
+
+
+class OtelFieldOperator(OpenEnum):
+    """Operator of search expressions."""
+
+    EQ = "eq"
+    NEQ = "neq"
+    LT = "lt"
+    LTE = "lte"
+    GT = "gt"
+    GTE = "gte"
+    LIKE = "like"
+    ILIKE = "ilike"
+    NOT_LIKE = "not_like"
+    NOT_ILIKE = "not_ilike"
+    BETWEEN = "between"
+    NOT_BETWEEN = "not_between"
+    IN = "in"
+    NOT_IN = "not_in"
+    EXISTS = "exists"
+    NOT_EXISTS = "not_exists"
+    REGEXP = "regexp"
+    NOT_REGEXP = "not_regexp"
+    CONTAINS = "contains"
+    NOT_CONTAINS = "not_contains"
+    HAS = "has"
+    HAS_ANY = "hasAny"
+    HAS_ALL = "hasAll"
+    HAS_TOKEN = "hasToken"
+
+
+class MetricAggregation(OpenEnum):
+    """How the values of a measure are combined."""
+
+    COUNT = "count"
+    COUNT_DISTINCT = "count_distinct"
+    SUM = "sum"
+    AVG = "avg"
+    MIN = "min"
+    MAX = "max"
+    P50 = "p50"
+    P90 = "p90"
+    P95 = "p95"
+    P99 = "p99"
+
+
+class TimestampGranularity(OpenEnum):
+    """Length of a time bucket. `auto` selects one that fits the time range."""
+
+    AUTO = "auto"
+    SECOND = "second"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class SpanDatasetSourceNamespace(OpenEnum):
+    """Attributes of a span that a value is read from."""
+
+    SPAN_ATTRIBUTES = "span_attributes"
+    RESOURCE_ATTRIBUTES = "resource_attributes"
 
 
 class ErrorCode(OpenEnum):
@@ -58,9 +189,25 @@ class ErrorCode(OpenEnum):
     DATASET_RECORD_FORMAT_ERROR = "DATASET_RECORD_FORMAT_ERROR"
     CAMPAIGN_NOT_FOUND = "CAMPAIGN_NOT_FOUND"
     CAMPAIGN_NO_MATCHING_EVENTS = "CAMPAIGN_NO_MATCHING_EVENTS"
+    JUDGE_NOT_FOUND = "JUDGE_NOT_FOUND"
+    JUDGE_NAME_ALREADY_EXISTS = "JUDGE_NAME_ALREADY_EXISTS"
+    JUDGE_DID_NOT_CHANGE = "JUDGE_DID_NOT_CHANGE"
+    JUDGE_ALREADY_HAS_NEW_VERSION = "JUDGE_ALREADY_HAS_NEW_VERSION"
+    JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED = "JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED"
     JUDGE_CONVERSATION_FORMAT_ERROR = "JUDGE_CONVERSATION_FORMAT_ERROR"
     JUDGE_MISTRAL_API_ERROR = "JUDGE_MISTRAL_API_ERROR"
     JUDGE_MISTRAL_API_TIMEOUT = "JUDGE_MISTRAL_API_TIMEOUT"
+    TEMPLATE_ERROR = "TEMPLATE_ERROR"
+    TEMPLATE_SYNTAX_ERROR = "TEMPLATE_SYNTAX_ERROR"
+    FIELDS_BAD_REQUEST = "FIELDS_BAD_REQUEST"
+    FIELDS_NOT_FOUND = "FIELDS_NOT_FOUND"
+    SEARCH_BAD_REQUEST = "SEARCH_BAD_REQUEST"
+    SEARCH_NOT_FOUND = "SEARCH_NOT_FOUND"
+    SEARCH_FILTER_TO_SQL_CONVERSION_ERROR = "SEARCH_FILTER_TO_SQL_CONVERSION_ERROR"
+    SEARCH_SERVICE_UNAVAILABLE = "SEARCH_SERVICE_UNAVAILABLE"
+    TRACES_FILTER_QUERY_PARSE_ERROR = "TRACES_FILTER_QUERY_PARSE_ERROR"
+    TRACE_NOT_FOUND = "TRACE_NOT_FOUND"
+    SPAN_NOT_FOUND = "SPAN_NOT_FOUND"
     DATABASE_ERROR = "DATABASE_ERROR"
     DATABASE_TIMEOUT = "DATABASE_TIMEOUT"
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"

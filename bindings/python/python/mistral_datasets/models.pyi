@@ -2,33 +2,117 @@
 # run the command again.
 
 import builtins
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Literal, final, overload
+from typing import ClassVar, Literal, TypeAlias, final, overload
 
-from mistral_datasets._object import JsonObject
+from mistral_datasets._filters import FilterMethods
+from mistral_datasets._object import JsonObject, UnknownObject
 from mistral_datasets._task import TaskMethods
-from mistral_datasets.enums import RecordSource, TaskStatus
-from mistral_datasets.types import JSON, JSONObject
+from mistral_datasets.enums import (
+    FieldType,
+    FilterOperator,
+    MetricAggregation,
+    OtelFieldOperator,
+    RecordSource,
+    SortOrder,
+    SpanDatasetSourceNamespace,
+    SpanStatusCode,
+    TaskStatus,
+    TimestampGranularity,
+)
+from mistral_datasets.types import (
+    FilterConditionTypedDict,
+    FilterGroupTypedDict,
+    JSON,
+    JSONObject,
+    JudgeClassificationOutputOptionTypedDict,
+    JudgeClassificationOutputTypedDict,
+    JudgeRegressionOutputTypedDict,
+    SpanDatasetMappingTypedDict,
+    SpanDatasetSourceReferenceTypedDict,
+)
 
 __all__ = [
+    "Aggregation",
+    "AggregationMeta",
+    "AggregationRow",
+    "Campaign",
+    "CampaignPage",
+    "ChatCompletionEvent",
+    "ChatCompletionEventFeed",
+    "ChatCompletionEventPage",
+    "ChatCompletionEventPreview",
+    "ChatTranscriptionEvent",
     "ConversationPayload",
+    "CreateJudgeRequest",
     "Dataset",
     "DatasetPage",
     "DatasetRecord",
     "DeleteFileResponse",
     "ExportResponse",
+    "FetchCampaignStatusResponse",
+    "FetchChatCompletionFieldOptionsResponse",
+    "FetchFieldOptionCountsResponse",
+    "FieldDefinition",
+    "FieldGroup",
+    "FieldOptionCount",
     "File",
+    "Filter",
+    "FilterCondition",
+    "FilterGroup",
+    "FilterPayload",
+    "GetLog",
+    "GetLogFieldOptions",
+    "GetLogFields",
+    "GetLogs",
+    "GetSpan",
+    "GetSpanEvaluation",
+    "GetSpanEvaluationFieldOptions",
+    "GetSpanEvaluationFields",
+    "GetSpanEvaluations",
+    "GetSpanFieldOptions",
+    "GetSpanFields",
+    "GetSpans",
+    "GetTrace",
+    "GetTraceFieldOptions",
+    "GetTraceFields",
+    "GetTraces",
     "ImportResult",
     "ImportTask",
-    "JudgeRecordResponse",
+    "Judge",
+    "JudgeClassificationOutput",
+    "JudgeClassificationOutputOption",
+    "JudgeOutput",
+    "JudgeOutputUnion",
+    "JudgePage",
+    "JudgeRegressionOutput",
+    "ListCampaignSelectedEventsResponse",
+    "ListCampaignsResponse",
+    "ListChatCompletionFieldsResponse",
     "ListDatasetsResponse",
     "ListFilesResponse",
+    "ListJudgesResponse",
     "ListRecordsResponse",
     "ListTasksResponse",
+    "LogFeed",
+    "MetricDefinition",
+    "OrderByClause",
+    "OtelFieldDefinition",
     "RecordPage",
+    "SearchChatCompletionEventIdsResponse",
+    "SearchChatCompletionEventsResponse",
     "SignedUrl",
+    "SpanDatasetMapping",
+    "SpanDatasetMappingContract",
+    "SpanDatasetSourceReference",
+    "SpanEvaluationFeed",
+    "SpanFeed",
     "TaskPage",
+    "TelemetrySpanReference",
+    "TimeDimension",
+    "TraceFeed",
+    "UnknownObject",
 ]
 
 @final
@@ -319,18 +403,19 @@ class ListDatasetsResponse:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 class ConversationPayload(JsonObject):
-    """A conversation. Fields other than `messages` are preserved.
+    """A conversation, or any other object. Servers of the first generation of the API require `messages`. Other fields are
+    preserved.
 
     A dict whose keys are attributes too. Changes are included when it is sent or serialized.
     """
 
-    def __init__(self, *, messages: list[dict[str, JSON]], **extra: JSON) -> None: ...
+    def __init__(self, **extra: JSON) -> None: ...
     @property
-    def messages(self) -> list[dict[str, JSON]]:
+    def messages(self) -> list[dict[str, JSON]] | None:
         """Messages in order, each an object such as `{"role": "user", "content": "…"}`."""
 
     @messages.setter
-    def messages(self, value: list[dict[str, JSON]], /) -> None: ...
+    def messages(self, value: list[dict[str, JSON]] | None, /) -> None: ...
     @messages.deleter
     def messages(self) -> None: ...
 
@@ -1076,81 +1161,6 @@ class ExportResponse:
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
 @final
-class JudgeRecordResponse:
-    """Result of judging a record."""
-
-    def __new__(cls, *, analysis: str, answer: str | float) -> JudgeRecordResponse: ...
-    @property
-    def analysis(self) -> str:
-        """Explanation of the answer."""
-
-    @property
-    def answer(self) -> str | float:
-        """Answer of the judge."""
-
-    @property
-    def extra(self) -> Mapping[str, JSON]:
-        """Fields of the response that this version does not know, by name. They are also available as attributes."""
-
-    @staticmethod
-    def from_json(text: str, /) -> JudgeRecordResponse:
-        """Creates an instance from JSON, parsed like a response of the server."""
-
-    @staticmethod
-    def from_dict(fields: Mapping[str, JSON], /) -> JudgeRecordResponse:
-        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
-
-    def to_json(self) -> str:
-        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
-
-    def to_dict(self) -> dict[str, JSON]:
-        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
-
-    def model_dump(
-        self,
-        *,
-        mode: Literal["python", "json"] = "python",
-        include: Iterable[str] | None = None,
-        exclude: Iterable[str] | None = None,
-        by_alias: bool | None = None,
-        exclude_none: bool = False,
-    ) -> dict[str, JSON]:
-        """Returns the response as a dict, as in the official SDK.
-
-        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
-
-        Args:
-            mode: `python`, or `json` for values that `json.dumps` accepts.
-            include: Names of the fields to return. Default: all.
-            exclude: Names of fields to leave out.
-            by_alias: Has no effect, because fields have no aliases.
-            exclude_none: Whether to leave out fields that are `None`.
-        """
-
-    def model_dump_json(
-        self,
-        *,
-        indent: int | None = None,
-        include: Iterable[str] | None = None,
-        exclude: Iterable[str] | None = None,
-        by_alias: bool | None = None,
-        exclude_none: bool = False,
-    ) -> str:
-        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
-
-    @staticmethod
-    def model_validate(obj: object, /) -> JudgeRecordResponse:
-        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
-
-    @staticmethod
-    def model_validate_json(json_data: str | bytes, /) -> JudgeRecordResponse:
-        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
-
-    def __getattr__(self, name: str, /) -> JSON: ...
-    def __eq__(self, other: object, /) -> bool: ...
-    __hash__: ClassVar[None]  # type: ignore[assignment]
-
-@final
 class File:
     """Metadata of an uploaded file."""
 
@@ -1526,3 +1536,5612 @@ class SignedUrl:
     def __getattr__(self, name: str, /) -> JSON: ...
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class FilterCondition(FilterMethods):
+    """A condition on one field of a chat completion event."""
+
+    def __new__(cls, *, field: str, op: FilterOperator | str, value: JSON) -> FilterCondition: ...
+    @property
+    def field(self) -> str:
+        """Name of the field, such as `model_name`, or `metadata.` followed by a key."""
+
+    @property
+    def op(self) -> FilterOperator:
+        """How the field is compared."""
+
+    @property
+    def value(self) -> JSON:
+        """Value to compare with. Its type depends on the field and the operator."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> FilterCondition:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> FilterCondition:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> FilterCondition:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> FilterCondition:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class FilterGroup(FilterMethods):
+    """Conditions that are combined. An empty group matches everything."""
+
+    def __new__(
+        cls,
+        *,
+        and_: Sequence[Filter | FilterConditionTypedDict | FilterGroupTypedDict] | None = None,
+        or_: Sequence[Filter | FilterConditionTypedDict | FilterGroupTypedDict] | None = None,
+    ) -> FilterGroup: ...
+    @property
+    def and_(self) -> list[Filter] | None:
+        """Conditions and groups that all have to match."""
+
+    @property
+    def or_(self) -> list[Filter] | None:
+        """Conditions and groups of which at least one has to match."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> FilterGroup:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> FilterGroup:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> FilterGroup:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> FilterGroup:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class FilterPayload:
+    """Filter of chat completion events."""
+
+    def __new__(cls, *, filters: Filter | FilterConditionTypedDict | FilterGroupTypedDict | None) -> FilterPayload: ...
+    @property
+    def filters(self) -> Filter | None:
+        """A condition or a group of conditions; null matches all events."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> FilterPayload:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> FilterPayload:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> FilterPayload:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> FilterPayload:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ChatCompletionEventPreview:
+    """A chat completion event without its messages."""
+
+    def __new__(
+        cls,
+        *,
+        event_id: str,
+        correlation_id: str,
+        created_at: datetime,
+        extra_fields: dict[str, JSON],
+        nb_input_tokens: int,
+        nb_output_tokens: int,
+    ) -> ChatCompletionEventPreview: ...
+    @property
+    def event_id(self) -> str:
+        """ID of the event."""
+
+    @property
+    def correlation_id(self) -> str:
+        """ID that the events of one interaction share, such as the trace ID."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When the completion was requested, in UTC."""
+
+    @property
+    def extra_fields(self) -> dict[str, JSON]:
+        """Requested fields by name. A field that the event does not have is null."""
+
+    @property
+    def nb_input_tokens(self) -> int:
+        """Number of tokens in the request."""
+
+    @property
+    def nb_output_tokens(self) -> int:
+        """Number of tokens in the response."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ChatCompletionEventPreview:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ChatCompletionEventPreview:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ChatCompletionEventPreview:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ChatCompletionEventPreview:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ChatTranscriptionEvent:
+    """An audio recording of an event, with its transcription."""
+
+    def __new__(cls, *, audio_url: str, model: str, response_message: dict[str, JSON]) -> ChatTranscriptionEvent: ...
+    @property
+    def audio_url(self) -> str:
+        """URL of the recording. It may require no API key, so treat it as a secret."""
+
+    @property
+    def model(self) -> str:
+        """Model that transcribed it."""
+
+    @property
+    def response_message(self) -> dict[str, JSON]:
+        """The transcription, as a message."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ChatTranscriptionEvent:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ChatTranscriptionEvent:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ChatTranscriptionEvent:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ChatTranscriptionEvent:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ChatCompletionEvent:
+    """A chat completion: a request to a model, and its response."""
+
+    def __new__(
+        cls,
+        *,
+        event_id: str,
+        correlation_id: str,
+        created_at: datetime,
+        extra_fields: dict[str, JSON],
+        nb_input_tokens: int,
+        nb_output_tokens: int,
+        enabled_tools: list[dict[str, JSON]] | None = None,
+        request_messages: list[dict[str, JSON]] | None = None,
+        response_messages: list[dict[str, JSON]] | None = None,
+        nb_messages: int,
+        chat_transcription_events: list[ChatTranscriptionEvent] | None = None,
+    ) -> ChatCompletionEvent: ...
+    @property
+    def event_id(self) -> str:
+        """ID of the event."""
+
+    @property
+    def correlation_id(self) -> str:
+        """ID that the events of one interaction share, such as the trace ID."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When the completion was requested, in UTC."""
+
+    @property
+    def extra_fields(self) -> dict[str, JSON]:
+        """All fields by name. A field that the event does not have is null."""
+
+    @property
+    def nb_input_tokens(self) -> int:
+        """Number of tokens in the request."""
+
+    @property
+    def nb_output_tokens(self) -> int:
+        """Number of tokens in the response."""
+
+    @property
+    def enabled_tools(self) -> list[dict[str, JSON]]:
+        """Tools that the model could call."""
+
+    @property
+    def request_messages(self) -> list[dict[str, JSON]]:
+        """Messages of the request."""
+
+    @property
+    def response_messages(self) -> list[dict[str, JSON]]:
+        """Messages of the response."""
+
+    @property
+    def nb_messages(self) -> int:
+        """Number of messages."""
+
+    @property
+    def chat_transcription_events(self) -> list[ChatTranscriptionEvent]:
+        """Audio recordings of the request."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ChatCompletionEvent:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ChatCompletionEvent:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ChatCompletionEvent:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ChatCompletionEvent:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ChatCompletionEventFeed:
+    """A page of events."""
+
+    def __new__(
+        cls,
+        *,
+        results: list[ChatCompletionEventPreview] | None = None,
+        next: str | None = None,
+        cursor: str | None = None,
+    ) -> ChatCompletionEventFeed: ...
+    @property
+    def results(self) -> list[ChatCompletionEventPreview]:
+        """Events on this page."""
+
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page, if there is one."""
+
+    @property
+    def cursor(self) -> str | None:
+        """Cursor of the next page; some servers set it instead of `next`."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ChatCompletionEventFeed:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ChatCompletionEventFeed:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ChatCompletionEventFeed:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ChatCompletionEventFeed:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[ChatCompletionEventPreview]: ...
+    def __reversed__(self) -> Iterator[ChatCompletionEventPreview]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> ChatCompletionEventPreview: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[ChatCompletionEventPreview]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SearchChatCompletionEventsResponse:
+    """Response containing a page of events."""
+
+    def __new__(
+        cls, *, completion_events: ChatCompletionEventFeed | Mapping[str, JSON]
+    ) -> SearchChatCompletionEventsResponse: ...
+    @property
+    def completion_events(self) -> ChatCompletionEventFeed:
+        """The requested page."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> SearchChatCompletionEventsResponse:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> SearchChatCompletionEventsResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> SearchChatCompletionEventsResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> SearchChatCompletionEventsResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[ChatCompletionEventPreview]: ...
+    def __reversed__(self) -> Iterator[ChatCompletionEventPreview]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> ChatCompletionEventPreview: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[ChatCompletionEventPreview]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SearchChatCompletionEventIdsResponse:
+    """Response containing the IDs of events."""
+
+    def __new__(cls, *, completion_event_ids: list[str] | None = None) -> SearchChatCompletionEventIdsResponse: ...
+    @property
+    def completion_event_ids(self) -> list[str]:
+        """IDs of the events."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> SearchChatCompletionEventIdsResponse:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> SearchChatCompletionEventIdsResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> SearchChatCompletionEventIdsResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> SearchChatCompletionEventIdsResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class FieldDefinition:
+    """A field of chat completion events."""
+
+    def __new__(
+        cls,
+        *,
+        name: str,
+        label: str,
+        type: FieldType | str,
+        supported_operators: list[FilterOperator] | None = None,
+        group: str | None = None,
+    ) -> FieldDefinition: ...
+    @property
+    def name(self) -> str:
+        """Name in filters and in `extra_fields`."""
+
+    @property
+    def label(self) -> str:
+        """Name to show to people."""
+
+    @property
+    def type(self) -> FieldType:
+        """Type of the field."""
+
+    @property
+    def supported_operators(self) -> list[FilterOperator]:
+        """Operators of conditions on this field."""
+
+    @property
+    def group(self) -> str | None:
+        """Name of the group that the field belongs to, if any."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> FieldDefinition:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> FieldDefinition:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> FieldDefinition:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> FieldDefinition:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class FieldGroup:
+    """A group of fields."""
+
+    def __new__(cls, *, name: str, label: str) -> FieldGroup: ...
+    @property
+    def name(self) -> str:
+        """Name of the group."""
+
+    @property
+    def label(self) -> str:
+        """Name to show to people."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> FieldGroup:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> FieldGroup:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> FieldGroup:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> FieldGroup:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ListChatCompletionFieldsResponse:
+    """Response containing the fields of chat completion events."""
+
+    def __new__(
+        cls, *, field_definitions: list[FieldDefinition] | None = None, field_groups: list[FieldGroup] | None = None
+    ) -> ListChatCompletionFieldsResponse: ...
+    @property
+    def field_definitions(self) -> list[FieldDefinition]:
+        """The fields."""
+
+    @property
+    def field_groups(self) -> list[FieldGroup]:
+        """Groups of fields."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ListChatCompletionFieldsResponse:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ListChatCompletionFieldsResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ListChatCompletionFieldsResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ListChatCompletionFieldsResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class FetchChatCompletionFieldOptionsResponse:
+    """Response containing the values of a field."""
+
+    def __new__(cls, *, options: list[str | bool | None] | None = None) -> FetchChatCompletionFieldOptionsResponse: ...
+    @property
+    def options(self) -> list[str | bool | None] | None:
+        """Values that the field can be compared with, or null if it is free text."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> FetchChatCompletionFieldOptionsResponse:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> FetchChatCompletionFieldOptionsResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> FetchChatCompletionFieldOptionsResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> FetchChatCompletionFieldOptionsResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class FieldOptionCount:
+    """How many events have a value."""
+
+    def __new__(cls, *, value: str, count: int) -> FieldOptionCount: ...
+    @property
+    def value(self) -> str:
+        """The value, as text."""
+
+    @property
+    def count(self) -> int:
+        """Number of events."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> FieldOptionCount:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> FieldOptionCount:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> FieldOptionCount:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> FieldOptionCount:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class FetchFieldOptionCountsResponse:
+    """Response containing the number of events for each value of a field."""
+
+    def __new__(cls, *, counts: list[FieldOptionCount] | None = None) -> FetchFieldOptionCountsResponse: ...
+    @property
+    def counts(self) -> list[FieldOptionCount]:
+        """The values and their counts, the most frequent first."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> FetchFieldOptionCountsResponse:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> FetchFieldOptionCountsResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> FetchFieldOptionCountsResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> FetchFieldOptionCountsResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class JudgeClassificationOutputOption:
+    """A class that a judge can answer with."""
+
+    def __new__(cls, *, value: str, description: str) -> JudgeClassificationOutputOption: ...
+    @property
+    def value(self) -> str:
+        """The answer."""
+
+    @property
+    def description(self) -> str:
+        """When to give this answer, for the model."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> JudgeClassificationOutputOption:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> JudgeClassificationOutputOption:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> JudgeClassificationOutputOption:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> JudgeClassificationOutputOption:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class JudgeClassificationOutput:
+    """The judge answers with one of several classes."""
+
+    def __new__(
+        cls,
+        *,
+        type: Literal["CLASSIFICATION"] | None = None,
+        options: Sequence[JudgeClassificationOutputOption | JudgeClassificationOutputOptionTypedDict],
+    ) -> JudgeClassificationOutput: ...
+    @property
+    def type(self) -> Literal["CLASSIFICATION"]:
+        """Always `CLASSIFICATION`."""
+
+    @property
+    def options(self) -> list[JudgeClassificationOutputOption]:
+        """The classes."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> JudgeClassificationOutput:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> JudgeClassificationOutput:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> JudgeClassificationOutput:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> JudgeClassificationOutput:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class JudgeRegressionOutput:
+    """The judge answers with a number."""
+
+    def __new__(
+        cls,
+        *,
+        type: Literal["REGRESSION"] | None = None,
+        min: float | None = None,
+        max: float | None = None,
+        min_description: str,
+        max_description: str,
+    ) -> JudgeRegressionOutput: ...
+    @property
+    def type(self) -> Literal["REGRESSION"]:
+        """Always `REGRESSION`."""
+
+    @property
+    def min(self) -> float | None:
+        """The lowest possible answer."""
+
+    @property
+    def max(self) -> float | None:
+        """The highest possible answer."""
+
+    @property
+    def min_description(self) -> str:
+        """What the lowest answer means, for the model."""
+
+    @property
+    def max_description(self) -> str:
+        """What the highest answer means, for the model."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> JudgeRegressionOutput:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> JudgeRegressionOutput:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> JudgeRegressionOutput:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> JudgeRegressionOutput:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class CreateJudgeRequest:
+    """Definition of a judge."""
+
+    def __new__(
+        cls,
+        *,
+        name: str,
+        description: str,
+        model_name: str,
+        output: JudgeOutputUnion | JudgeClassificationOutputTypedDict | JudgeRegressionOutputTypedDict,
+        instructions: str,
+        tools: Sequence[str],
+    ) -> CreateJudgeRequest: ...
+    @property
+    def name(self) -> str:
+        """Name of the judge."""
+
+    @property
+    def description(self) -> str:
+        """Description of the judge."""
+
+    @property
+    def model_name(self) -> str:
+        """Model that judges."""
+
+    @property
+    def output(self) -> JudgeOutputUnion:
+        """What the judge answers with."""
+
+    @property
+    def instructions(self) -> str:
+        """Jinja2 template of the instructions for the model. Variables: `conversation_history`, `user_message`,
+        `assistant_message`, `system_prompt`, `available_tools`, `answer_type_definition` and `properties`.
+        """
+
+    @property
+    def tools(self) -> list[str]:
+        """Tools that the model may call; may be empty."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> CreateJudgeRequest:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> CreateJudgeRequest:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> CreateJudgeRequest:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> CreateJudgeRequest:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Judge:
+    """A judge: instructions for a model that evaluates conversations."""
+
+    def __new__(
+        cls,
+        *,
+        id: str,
+        created_at: datetime,
+        updated_at: datetime,
+        deleted_at: datetime | None = None,
+        owner_id: str,
+        workspace_id: str,
+        name: str,
+        description: str,
+        model_name: str,
+        output: JudgeOutputUnion | Mapping[str, JSON],
+        instructions: str,
+        tools: list[str] | None = None,
+        up_revision: str | None = None,
+        down_revision: str | None = None,
+        base_revision: str | None = None,
+    ) -> Judge: ...
+    @property
+    def id(self) -> str:
+        """ID of the judge."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When the judge was created, in UTC."""
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the judge was last updated, in UTC."""
+
+    @property
+    def deleted_at(self) -> datetime | None:
+        """When the judge was deleted, in UTC, if it was deleted."""
+
+    @property
+    def owner_id(self) -> str:
+        """ID of the user who created the judge."""
+
+    @property
+    def workspace_id(self) -> str:
+        """ID of the workspace that contains the judge."""
+
+    @property
+    def name(self) -> str:
+        """Name of the judge."""
+
+    @property
+    def description(self) -> str:
+        """Description of the judge."""
+
+    @property
+    def model_name(self) -> str:
+        """Model that judges."""
+
+    @property
+    def output(self) -> JudgeOutputUnion:
+        """What the judge answers with."""
+
+    @property
+    def instructions(self) -> str:
+        """Jinja2 template of the instructions for the model. Variables: `conversation_history`, `user_message`,
+        `assistant_message`, `system_prompt`, `available_tools`, `answer_type_definition` and `properties`.
+        """
+
+    @property
+    def tools(self) -> list[str]:
+        """Tools that the model may call."""
+
+    @property
+    def up_revision(self) -> str | None:
+        """ID of the next revision, if there is one."""
+
+    @property
+    def down_revision(self) -> str | None:
+        """ID of the previous revision, if there is one."""
+
+    @property
+    def base_revision(self) -> str | None:
+        """ID of the first revision, if there is one."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> Judge:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> Judge:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> Judge:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> Judge:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class JudgePage:
+    """A page of judges."""
+
+    def __new__(
+        cls, *, results: list[Judge] | None = None, count: int, next: str | None = None, previous: str | None = None
+    ) -> JudgePage: ...
+    @property
+    def results(self) -> list[Judge]:
+        """Judges on this page."""
+
+    @property
+    def count(self) -> int:
+        """Total number of judges."""
+
+    @property
+    def next(self) -> str | None:
+        """Link to the next page, if there is one."""
+
+    @property
+    def previous(self) -> str | None:
+        """Link to the previous page, if there is one."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> JudgePage:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> JudgePage:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> JudgePage:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> JudgePage:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[Judge]: ...
+    def __reversed__(self) -> Iterator[Judge]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> Judge: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[Judge]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ListJudgesResponse:
+    """Response containing a page of judges."""
+
+    def __new__(cls, *, judges: JudgePage | Mapping[str, JSON]) -> ListJudgesResponse: ...
+    @property
+    def judges(self) -> JudgePage:
+        """The requested page."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ListJudgesResponse:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ListJudgesResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ListJudgesResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ListJudgesResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[Judge]: ...
+    def __reversed__(self) -> Iterator[Judge]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> Judge: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[Judge]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class JudgeOutput:
+    """Result of judging a conversation."""
+
+    def __new__(cls, *, analysis: str, answer: str | float) -> JudgeOutput: ...
+    @property
+    def analysis(self) -> str:
+        """Explanation of the answer."""
+
+    @property
+    def answer(self) -> str | float:
+        """Answer of the judge."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> JudgeOutput:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> JudgeOutput:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> JudgeOutput:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> JudgeOutput:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Campaign:
+    """A campaign: a judge that evaluates selected events."""
+
+    def __new__(
+        cls,
+        *,
+        id: str,
+        created_at: datetime,
+        updated_at: datetime,
+        deleted_at: datetime | None = None,
+        name: str,
+        owner_id: str,
+        workspace_id: str,
+        description: str,
+        max_nb_events: int,
+        search_params: FilterPayload | Mapping[str, JSON],
+        judge: Judge | Mapping[str, JSON],
+    ) -> Campaign: ...
+    @property
+    def id(self) -> str:
+        """ID of the campaign."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When the campaign was created, in UTC."""
+
+    @property
+    def updated_at(self) -> datetime:
+        """When the campaign was last updated, in UTC."""
+
+    @property
+    def deleted_at(self) -> datetime | None:
+        """When the campaign was deleted, in UTC, if it was deleted."""
+
+    @property
+    def name(self) -> str:
+        """Name of the campaign."""
+
+    @property
+    def owner_id(self) -> str:
+        """ID of the user who created the campaign."""
+
+    @property
+    def workspace_id(self) -> str:
+        """ID of the workspace that contains the campaign."""
+
+    @property
+    def description(self) -> str:
+        """Description of the campaign."""
+
+    @property
+    def max_nb_events(self) -> int:
+        """Maximum number of events to judge."""
+
+    @property
+    def search_params(self) -> FilterPayload:
+        """Filter of the events."""
+
+    @property
+    def judge(self) -> Judge:
+        """The judge, as it was when the campaign was created."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> Campaign:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> Campaign:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> Campaign:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> Campaign:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class CampaignPage:
+    """A page of campaigns."""
+
+    def __new__(
+        cls, *, results: list[Campaign] | None = None, count: int, next: str | None = None, previous: str | None = None
+    ) -> CampaignPage: ...
+    @property
+    def results(self) -> list[Campaign]:
+        """Campaigns on this page."""
+
+    @property
+    def count(self) -> int:
+        """Total number of campaigns."""
+
+    @property
+    def next(self) -> str | None:
+        """Link to the next page, if there is one."""
+
+    @property
+    def previous(self) -> str | None:
+        """Link to the previous page, if there is one."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> CampaignPage:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> CampaignPage:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> CampaignPage:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> CampaignPage:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[Campaign]: ...
+    def __reversed__(self) -> Iterator[Campaign]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> Campaign: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[Campaign]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ListCampaignsResponse:
+    """Response containing a page of campaigns."""
+
+    def __new__(cls, *, campaigns: CampaignPage | Mapping[str, JSON]) -> ListCampaignsResponse: ...
+    @property
+    def campaigns(self) -> CampaignPage:
+        """The requested page."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ListCampaignsResponse:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ListCampaignsResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ListCampaignsResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ListCampaignsResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[Campaign]: ...
+    def __reversed__(self) -> Iterator[Campaign]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> Campaign: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[Campaign]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class FetchCampaignStatusResponse:
+    """Response containing the status of a campaign."""
+
+    def __new__(cls, *, status: TaskStatus | str) -> FetchCampaignStatusResponse: ...
+    @property
+    def status(self) -> TaskStatus:
+        """Status of the campaign."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> FetchCampaignStatusResponse:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> FetchCampaignStatusResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> FetchCampaignStatusResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> FetchCampaignStatusResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ChatCompletionEventPage:
+    """A page of events."""
+
+    def __new__(
+        cls,
+        *,
+        results: list[ChatCompletionEventPreview] | None = None,
+        count: int,
+        next: str | None = None,
+        previous: str | None = None,
+    ) -> ChatCompletionEventPage: ...
+    @property
+    def results(self) -> list[ChatCompletionEventPreview]:
+        """Events on this page."""
+
+    @property
+    def count(self) -> int:
+        """Total number of events."""
+
+    @property
+    def next(self) -> str | None:
+        """Link to the next page, if there is one."""
+
+    @property
+    def previous(self) -> str | None:
+        """Link to the previous page, if there is one."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ChatCompletionEventPage:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ChatCompletionEventPage:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ChatCompletionEventPage:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ChatCompletionEventPage:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[ChatCompletionEventPreview]: ...
+    def __reversed__(self) -> Iterator[ChatCompletionEventPreview]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> ChatCompletionEventPreview: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[ChatCompletionEventPreview]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class ListCampaignSelectedEventsResponse:
+    """Response containing a page of events."""
+
+    def __new__(
+        cls, *, completion_events: ChatCompletionEventPage | Mapping[str, JSON]
+    ) -> ListCampaignSelectedEventsResponse: ...
+    @property
+    def completion_events(self) -> ChatCompletionEventPage:
+        """The requested page."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> ListCampaignSelectedEventsResponse:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> ListCampaignSelectedEventsResponse:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> ListCampaignSelectedEventsResponse:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> ListCampaignSelectedEventsResponse:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[ChatCompletionEventPreview]: ...
+    def __reversed__(self) -> Iterator[ChatCompletionEventPreview]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> ChatCompletionEventPreview: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[ChatCompletionEventPreview]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetSpan:
+    """A span: one operation of a trace. A field that the span does not have is empty, zero or null."""
+
+    def __new__(
+        cls,
+        *,
+        customer_id: str,
+        organization_id: str,
+        workspace_id: str,
+        user_id: str,
+        trace_id: str,
+        span_id: str,
+        parent_span_id: str,
+        trace_state: str,
+        start_time: datetime,
+        end_time: datetime,
+        duration_ns: int,
+        span_name: str,
+        span_kind: str,
+        service_name: str,
+        status_code: SpanStatusCode | str,
+        status_message: str,
+        error_type: str,
+        operation_name: str,
+        provider_name: str,
+        request_model: str,
+        response_model: str,
+        response_id: str,
+        output_type: str,
+        conversation_id: str,
+        data_source_id: str,
+        agent_id: str,
+        agent_name: str,
+        agent_version: str,
+        agent_description: str,
+        workflow_name: str,
+        prompt_name: str,
+        tool_name: str,
+        tool_type: str,
+        tool_call_id: str,
+        input_messages: str,
+        output_messages: str,
+        system_instructions: str,
+        tool_definitions: str,
+        tool_call_arguments: str,
+        tool_call_result: str,
+        request_choice_count: int,
+        request_max_tokens: int,
+        request_temperature: float | None = None,
+        request_top_p: float | None = None,
+        request_top_k: float | None = None,
+        request_presence_penalty: float | None = None,
+        request_frequency_penalty: float | None = None,
+        request_seed: int,
+        request_stop_sequences: list[str] | None = None,
+        request_encoding_formats: list[str] | None = None,
+        response_finish_reasons: list[str] | None = None,
+        usage_input_tokens: int,
+        usage_output_tokens: int,
+        usage_cache_read_input_tokens: int,
+        usage_cache_creation_input_tokens: int,
+        resource_attributes: dict[str, str] | None = None,
+        span_attributes: dict[str, str] | None = None,
+        scope_name: str,
+        scope_version: str,
+        service_account_id: str | None = None,
+    ) -> GetSpan: ...
+    @property
+    def customer_id(self) -> str:
+        """ID of the customer that sent the telemetry."""
+
+    @property
+    def organization_id(self) -> str:
+        """ID of the organization."""
+
+    @property
+    def workspace_id(self) -> str:
+        """ID of the workspace."""
+
+    @property
+    def user_id(self) -> str:
+        """ID of the user that sent the telemetry."""
+
+    @property
+    def trace_id(self) -> str:
+        """ID of the trace, as 32 hexadecimal digits."""
+
+    @property
+    def span_id(self) -> str:
+        """ID of the span, as 16 hexadecimal digits. It is unique within the trace."""
+
+    @property
+    def parent_span_id(self) -> str:
+        """ID of the parent span; empty for a root span."""
+
+    @property
+    def trace_state(self) -> str:
+        """W3C trace state."""
+
+    @property
+    def start_time(self) -> datetime:
+        """When the span started, in UTC."""
+
+    @property
+    def end_time(self) -> datetime:
+        """When the span ended, in UTC."""
+
+    @property
+    def duration_ns(self) -> int:
+        """Duration in nanoseconds."""
+
+    @property
+    def span_name(self) -> str:
+        """Name of the span."""
+
+    @property
+    def span_kind(self) -> str:
+        """Kind of the span, such as `Client` or `Internal`."""
+
+    @property
+    def service_name(self) -> str:
+        """Name of the service. From the resource attribute `service.name`."""
+
+    @property
+    def status_code(self) -> SpanStatusCode:
+        """Status of the span."""
+
+    @property
+    def status_message(self) -> str:
+        """Message of the status."""
+
+    @property
+    def error_type(self) -> str:
+        """Type of the error, if the span failed. From the attribute `error.type`."""
+
+    @property
+    def operation_name(self) -> str:
+        """GenAI operation, such as `chat` or `execute_tool`. From the attribute `gen_ai.operation.name`."""
+
+    @property
+    def provider_name(self) -> str:
+        """Provider of the model. From the attribute `gen_ai.provider.name`."""
+
+    @property
+    def request_model(self) -> str:
+        """Requested model. From the attribute `gen_ai.request.model`."""
+
+    @property
+    def response_model(self) -> str:
+        """Model that responded. From the attribute `gen_ai.response.model`."""
+
+    @property
+    def response_id(self) -> str:
+        """ID of the response. From the attribute `gen_ai.response.id`."""
+
+    @property
+    def output_type(self) -> str:
+        """Requested type of the output. From the attribute `gen_ai.output.type`."""
+
+    @property
+    def conversation_id(self) -> str:
+        """ID of the conversation. From the attribute `gen_ai.conversation.id`."""
+
+    @property
+    def data_source_id(self) -> str:
+        """ID of the data source. From the attribute `gen_ai.data_source.id`."""
+
+    @property
+    def agent_id(self) -> str:
+        """ID of the agent. From the attribute `gen_ai.agent.id`."""
+
+    @property
+    def agent_name(self) -> str:
+        """Name of the agent. From the attribute `gen_ai.agent.name`."""
+
+    @property
+    def agent_version(self) -> str:
+        """Version of the agent. From the attribute `gen_ai.agent.version`."""
+
+    @property
+    def agent_description(self) -> str:
+        """Description of the agent. From the attribute `gen_ai.agent.description`."""
+
+    @property
+    def workflow_name(self) -> str:
+        """Name of the workflow. From the attribute `gen_ai.workflow.name`."""
+
+    @property
+    def prompt_name(self) -> str:
+        """Name of the prompt. From the attribute `gen_ai.prompt.name`."""
+
+    @property
+    def tool_name(self) -> str:
+        """Name of the tool. From the attribute `gen_ai.tool.name`."""
+
+    @property
+    def tool_type(self) -> str:
+        """Type of the tool. From the attribute `gen_ai.tool.type`."""
+
+    @property
+    def tool_call_id(self) -> str:
+        """ID of the tool call. From the attribute `gen_ai.tool.call.id`."""
+
+    @property
+    def input_messages(self) -> str:
+        """Messages of the request, as JSON text. From the attribute `gen_ai.input.messages`."""
+
+    @property
+    def output_messages(self) -> str:
+        """Messages of the response, as JSON text. From the attribute `gen_ai.output.messages`."""
+
+    @property
+    def system_instructions(self) -> str:
+        """System instructions, as JSON text. From the attribute `gen_ai.system_instructions`."""
+
+    @property
+    def tool_definitions(self) -> str:
+        """Definitions of the tools, as JSON text. From the attribute `gen_ai.tool.definitions`."""
+
+    @property
+    def tool_call_arguments(self) -> str:
+        """Arguments of the tool call, as JSON text. From the attribute `gen_ai.tool.call.arguments`."""
+
+    @property
+    def tool_call_result(self) -> str:
+        """Result of the tool call, as JSON text. From the attribute `gen_ai.tool.call.result`."""
+
+    @property
+    def request_choice_count(self) -> int:
+        """Requested number of choices. From the attribute `gen_ai.request.choice.count`."""
+
+    @property
+    def request_max_tokens(self) -> int:
+        """Maximum number of output tokens. From the attribute `gen_ai.request.max_tokens`."""
+
+    @property
+    def request_temperature(self) -> float | None:
+        """Temperature, if set. From the attribute `gen_ai.request.temperature`."""
+
+    @property
+    def request_top_p(self) -> float | None:
+        """Top-p, if set. From the attribute `gen_ai.request.top_p`."""
+
+    @property
+    def request_top_k(self) -> float | None:
+        """Top-k, if set. From the attribute `gen_ai.request.top_k`."""
+
+    @property
+    def request_presence_penalty(self) -> float | None:
+        """Presence penalty, if set. From the attribute `gen_ai.request.presence_penalty`."""
+
+    @property
+    def request_frequency_penalty(self) -> float | None:
+        """Frequency penalty, if set. From the attribute `gen_ai.request.frequency_penalty`."""
+
+    @property
+    def request_seed(self) -> int:
+        """Seed. From the attribute `gen_ai.request.seed`."""
+
+    @property
+    def request_stop_sequences(self) -> list[str]:
+        """Stop sequences. From the attribute `gen_ai.request.stop_sequences`."""
+
+    @property
+    def request_encoding_formats(self) -> list[str]:
+        """Requested encoding formats of embeddings. From the attribute `gen_ai.request.encoding_formats`."""
+
+    @property
+    def response_finish_reasons(self) -> list[str]:
+        """Why each choice ended. From the attribute `gen_ai.response.finish_reasons`."""
+
+    @property
+    def usage_input_tokens(self) -> int:
+        """Number of input tokens. From the attribute `gen_ai.usage.input_tokens`."""
+
+    @property
+    def usage_output_tokens(self) -> int:
+        """Number of output tokens. From the attribute `gen_ai.usage.output_tokens`."""
+
+    @property
+    def usage_cache_read_input_tokens(self) -> int:
+        """Number of input tokens that were read from a cache. From the attribute
+        `gen_ai.usage.cache_read.input_tokens`.
+        """
+
+    @property
+    def usage_cache_creation_input_tokens(self) -> int:
+        """Number of input tokens that were written to a cache. From the attribute
+        `gen_ai.usage.cache_creation.input_tokens`.
+        """
+
+    @property
+    def resource_attributes(self) -> dict[str, str]:
+        """Attributes of the resource. Values that are not text are JSON text."""
+
+    @property
+    def span_attributes(self) -> dict[str, str]:
+        """All attributes of the span. Values that are not text are JSON text."""
+
+    @property
+    def scope_name(self) -> str:
+        """Name of the instrumentation scope."""
+
+    @property
+    def scope_version(self) -> str:
+        """Version of the instrumentation scope."""
+
+    @property
+    def service_account_id(self) -> str | None:
+        """ID of the service account that sent the telemetry, if any. Servers of the third generation set it."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetSpan:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetSpan:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetSpan:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetSpan:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SpanFeed:
+    """A page of spans."""
+
+    def __new__(
+        cls, *, results: list[GetSpan] | None = None, next: str | None = None, cursor: str | None = None
+    ) -> SpanFeed: ...
+    @property
+    def results(self) -> list[GetSpan]:
+        """Spans on this page."""
+
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page, if there is one."""
+
+    @property
+    def cursor(self) -> str | None:
+        """Cursor of the next page; some servers set it instead of `next`."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> SpanFeed:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> SpanFeed:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> SpanFeed:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> SpanFeed:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[GetSpan]: ...
+    def __reversed__(self) -> Iterator[GetSpan]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> GetSpan: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[GetSpan]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetSpans:
+    """Response containing a page of spans."""
+
+    def __new__(cls, *, spans: SpanFeed | Mapping[str, JSON]) -> GetSpans: ...
+    @property
+    def spans(self) -> SpanFeed:
+        """The requested page."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetSpans:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetSpans:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetSpans:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetSpans:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[GetSpan]: ...
+    def __reversed__(self) -> Iterator[GetSpan]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> GetSpan: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[GetSpan]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetTrace:
+    """The summary of a trace. A field that the trace does not have is empty or zero."""
+
+    def __new__(
+        cls,
+        *,
+        customer_id: str,
+        organization_id: str,
+        workspace_id: str,
+        user_id: str,
+        trace_id: str,
+        root_span_id: str,
+        root_span_name: str,
+        start_time: datetime,
+        end_time: datetime,
+        duration_ns: int,
+        service_name: str,
+        environment: str,
+        conversation_id: str,
+        workflow_name: str,
+        agent_id: str,
+        agent_name: str,
+        status_code: SpanStatusCode | str,
+        error_count: int,
+        span_count: int,
+        gen_ai_span_count: int,
+        llm_call_count: int,
+        tool_call_count: int,
+        retrieval_count: int,
+        evaluation_count: int,
+        input_tokens: int,
+        output_tokens: int,
+        cache_read_input_tokens: int,
+        cache_creation_input_tokens: int,
+        models_used: list[str] | None = None,
+        tools_used: list[str] | None = None,
+        first_turn_last_input_message: str,
+        first_turn_last_output_message: str,
+        last_turn_last_input_message: str,
+        last_turn_last_output_message: str,
+        service_account_id: str | None = None,
+    ) -> GetTrace: ...
+    @property
+    def customer_id(self) -> str:
+        """ID of the customer that sent the telemetry."""
+
+    @property
+    def organization_id(self) -> str:
+        """ID of the organization."""
+
+    @property
+    def workspace_id(self) -> str:
+        """ID of the workspace."""
+
+    @property
+    def user_id(self) -> str:
+        """ID of the user that sent the telemetry."""
+
+    @property
+    def trace_id(self) -> str:
+        """ID of the trace, as 32 hexadecimal digits."""
+
+    @property
+    def root_span_id(self) -> str:
+        """ID of the root span."""
+
+    @property
+    def root_span_name(self) -> str:
+        """Name of the root span."""
+
+    @property
+    def start_time(self) -> datetime:
+        """When the first span started, in UTC."""
+
+    @property
+    def end_time(self) -> datetime:
+        """When the last span ended, in UTC."""
+
+    @property
+    def duration_ns(self) -> int:
+        """Duration in nanoseconds."""
+
+    @property
+    def service_name(self) -> str:
+        """Name of the service."""
+
+    @property
+    def environment(self) -> str:
+        """Deployment environment."""
+
+    @property
+    def conversation_id(self) -> str:
+        """ID of the conversation."""
+
+    @property
+    def workflow_name(self) -> str:
+        """Name of the workflow."""
+
+    @property
+    def agent_id(self) -> str:
+        """ID of the agent."""
+
+    @property
+    def agent_name(self) -> str:
+        """Name of the agent."""
+
+    @property
+    def status_code(self) -> SpanStatusCode:
+        """`Error` if a span failed, else `Unset`."""
+
+    @property
+    def error_count(self) -> int:
+        """Number of failed spans."""
+
+    @property
+    def span_count(self) -> int:
+        """Number of spans."""
+
+    @property
+    def gen_ai_span_count(self) -> int:
+        """Number of spans of GenAI operations."""
+
+    @property
+    def llm_call_count(self) -> int:
+        """Number of calls of language models."""
+
+    @property
+    def tool_call_count(self) -> int:
+        """Number of tool executions."""
+
+    @property
+    def retrieval_count(self) -> int:
+        """Number of retrievals."""
+
+    @property
+    def evaluation_count(self) -> int:
+        """Number of evaluations of the spans."""
+
+    @property
+    def input_tokens(self) -> int:
+        """Number of input tokens of all model calls."""
+
+    @property
+    def output_tokens(self) -> int:
+        """Number of output tokens of all model calls."""
+
+    @property
+    def cache_read_input_tokens(self) -> int:
+        """Number of input tokens that were read from a cache."""
+
+    @property
+    def cache_creation_input_tokens(self) -> int:
+        """Number of input tokens that were written to a cache."""
+
+    @property
+    def models_used(self) -> list[str]:
+        """Models that responded."""
+
+    @property
+    def tools_used(self) -> list[str]:
+        """Tools that were executed."""
+
+    @property
+    def first_turn_last_input_message(self) -> str:
+        """Text of the last input message of the first turn."""
+
+    @property
+    def first_turn_last_output_message(self) -> str:
+        """Text of the last output message of the first turn."""
+
+    @property
+    def last_turn_last_input_message(self) -> str:
+        """Text of the last input message of the last turn."""
+
+    @property
+    def last_turn_last_output_message(self) -> str:
+        """Text of the last output message of the last turn."""
+
+    @property
+    def service_account_id(self) -> str | None:
+        """ID of the service account that sent the telemetry, if any. Servers of the third generation set it."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetTrace:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetTrace:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetTrace:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetTrace:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class TraceFeed:
+    """A page of traces."""
+
+    def __new__(
+        cls, *, results: list[GetTrace] | None = None, next: str | None = None, cursor: str | None = None
+    ) -> TraceFeed: ...
+    @property
+    def results(self) -> list[GetTrace]:
+        """Traces on this page."""
+
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page, if there is one."""
+
+    @property
+    def cursor(self) -> str | None:
+        """Cursor of the next page; some servers set it instead of `next`."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> TraceFeed:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> TraceFeed:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> TraceFeed:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> TraceFeed:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[GetTrace]: ...
+    def __reversed__(self) -> Iterator[GetTrace]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> GetTrace: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[GetTrace]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetTraces:
+    """Response containing a page of traces."""
+
+    def __new__(cls, *, traces: TraceFeed | Mapping[str, JSON]) -> GetTraces: ...
+    @property
+    def traces(self) -> TraceFeed:
+        """The requested page."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetTraces:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetTraces:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetTraces:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetTraces:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[GetTrace]: ...
+    def __reversed__(self) -> Iterator[GetTrace]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> GetTrace: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[GetTrace]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetLog:
+    """A log record."""
+
+    def __new__(
+        cls,
+        *,
+        customer_id: str,
+        organization_id: str,
+        workspace_id: str,
+        user_id: str,
+        timestamp: datetime,
+        trace_id: str,
+        span_id: str,
+        trace_flags: int,
+        severity_text: str,
+        severity_number: int,
+        service_name: str,
+        body: str,
+        event_name: str,
+        resource_schema_url: str,
+        resource_attributes: dict[str, str] | None = None,
+        scope_schema_url: str,
+        scope_name: str,
+        scope_version: str,
+        scope_attributes: dict[str, str] | None = None,
+        log_attributes: dict[str, str] | None = None,
+        service_account_id: str | None = None,
+    ) -> GetLog: ...
+    @property
+    def customer_id(self) -> str:
+        """ID of the customer that sent the telemetry."""
+
+    @property
+    def organization_id(self) -> str:
+        """ID of the organization."""
+
+    @property
+    def workspace_id(self) -> str:
+        """ID of the workspace."""
+
+    @property
+    def user_id(self) -> str:
+        """ID of the user that sent the telemetry."""
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the record was made, in UTC."""
+
+    @property
+    def trace_id(self) -> str:
+        """ID of the trace, if any."""
+
+    @property
+    def span_id(self) -> str:
+        """ID of the span, if any."""
+
+    @property
+    def trace_flags(self) -> int:
+        """W3C trace flags."""
+
+    @property
+    def severity_text(self) -> str:
+        """Severity as text, such as `ERROR`."""
+
+    @property
+    def severity_number(self) -> int:
+        """Severity from 1 to 24; 0 if unknown."""
+
+    @property
+    def service_name(self) -> str:
+        """Name of the service."""
+
+    @property
+    def body(self) -> str:
+        """Body of the record."""
+
+    @property
+    def event_name(self) -> str:
+        """Name of the event, if the record is one."""
+
+    @property
+    def resource_schema_url(self) -> str:
+        """Schema URL of the resource."""
+
+    @property
+    def resource_attributes(self) -> dict[str, str]:
+        """Attributes of the resource. Values that are not text are JSON text."""
+
+    @property
+    def scope_schema_url(self) -> str:
+        """Schema URL of the instrumentation scope."""
+
+    @property
+    def scope_name(self) -> str:
+        """Name of the instrumentation scope."""
+
+    @property
+    def scope_version(self) -> str:
+        """Version of the instrumentation scope."""
+
+    @property
+    def scope_attributes(self) -> dict[str, str]:
+        """Attributes of the instrumentation scope."""
+
+    @property
+    def log_attributes(self) -> dict[str, str]:
+        """Attributes of the record. Values that are not text are JSON text."""
+
+    @property
+    def service_account_id(self) -> str | None:
+        """ID of the service account that sent the telemetry, if any. Servers of the third generation set it."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetLog:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetLog:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetLog:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetLog:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class LogFeed:
+    """A page of log records."""
+
+    def __new__(
+        cls, *, results: list[GetLog] | None = None, next: str | None = None, cursor: str | None = None
+    ) -> LogFeed: ...
+    @property
+    def results(self) -> list[GetLog]:
+        """Log records on this page."""
+
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page, if there is one."""
+
+    @property
+    def cursor(self) -> str | None:
+        """Cursor of the next page; some servers set it instead of `next`."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> LogFeed:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> LogFeed:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> LogFeed:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> LogFeed:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[GetLog]: ...
+    def __reversed__(self) -> Iterator[GetLog]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> GetLog: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[GetLog]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetLogs:
+    """Response containing a page of log records."""
+
+    def __new__(cls, *, logs: LogFeed | Mapping[str, JSON]) -> GetLogs: ...
+    @property
+    def logs(self) -> LogFeed:
+        """The requested page."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetLogs:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetLogs:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetLogs:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetLogs:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[GetLog]: ...
+    def __reversed__(self) -> Iterator[GetLog]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> GetLog: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[GetLog]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetSpanEvaluation:
+    """An evaluation of a span."""
+
+    def __new__(
+        cls,
+        *,
+        customer_id: str,
+        organization_id: str,
+        workspace_id: str,
+        user_id: str,
+        trace_id: str,
+        span_id: str,
+        response_id: str,
+        conversation_id: str,
+        timestamp: datetime,
+        evaluation_name: str,
+        score_value: float,
+        score_label: str,
+        explanation: str,
+        metadata: dict[str, str] | None = None,
+        service_account_id: str | None = None,
+    ) -> GetSpanEvaluation: ...
+    @property
+    def customer_id(self) -> str:
+        """ID of the customer that sent the telemetry."""
+
+    @property
+    def organization_id(self) -> str:
+        """ID of the organization."""
+
+    @property
+    def workspace_id(self) -> str:
+        """ID of the workspace."""
+
+    @property
+    def user_id(self) -> str:
+        """ID of the user that sent the telemetry."""
+
+    @property
+    def trace_id(self) -> str:
+        """ID of the trace."""
+
+    @property
+    def span_id(self) -> str:
+        """ID of the evaluated span."""
+
+    @property
+    def response_id(self) -> str:
+        """ID of the evaluated response."""
+
+    @property
+    def conversation_id(self) -> str:
+        """ID of the conversation."""
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the span was evaluated, in UTC."""
+
+    @property
+    def evaluation_name(self) -> str:
+        """Name of the evaluation."""
+
+    @property
+    def score_value(self) -> float:
+        """Score; 0 if there is none."""
+
+    @property
+    def score_label(self) -> str:
+        """Label; empty if there is none."""
+
+    @property
+    def explanation(self) -> str:
+        """Explanation of the score."""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Other attributes of the evaluation."""
+
+    @property
+    def service_account_id(self) -> str | None:
+        """ID of the service account that sent the telemetry, if any. Servers of the third generation set it."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetSpanEvaluation:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetSpanEvaluation:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetSpanEvaluation:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetSpanEvaluation:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SpanEvaluationFeed:
+    """A page of evaluations."""
+
+    def __new__(
+        cls, *, results: list[GetSpanEvaluation] | None = None, next: str | None = None, cursor: str | None = None
+    ) -> SpanEvaluationFeed: ...
+    @property
+    def results(self) -> list[GetSpanEvaluation]:
+        """Evaluations on this page."""
+
+    @property
+    def next(self) -> str | None:
+        """Cursor of the next page, if there is one."""
+
+    @property
+    def cursor(self) -> str | None:
+        """Cursor of the next page; some servers set it instead of `next`."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> SpanEvaluationFeed:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> SpanEvaluationFeed:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> SpanEvaluationFeed:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> SpanEvaluationFeed:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[GetSpanEvaluation]: ...
+    def __reversed__(self) -> Iterator[GetSpanEvaluation]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> GetSpanEvaluation: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[GetSpanEvaluation]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetSpanEvaluations:
+    """Response containing a page of evaluations."""
+
+    def __new__(cls, *, span_evaluations: SpanEvaluationFeed | Mapping[str, JSON]) -> GetSpanEvaluations: ...
+    @property
+    def span_evaluations(self) -> SpanEvaluationFeed:
+        """The requested page."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetSpanEvaluations:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetSpanEvaluations:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetSpanEvaluations:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetSpanEvaluations:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[GetSpanEvaluation]: ...
+    def __reversed__(self) -> Iterator[GetSpanEvaluation]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> GetSpanEvaluation: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[GetSpanEvaluation]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class OtelFieldDefinition:
+    """A field of spans, traces, log records or span evaluations."""
+
+    def __new__(
+        cls,
+        *,
+        name: str,
+        label: str,
+        type: FieldType | str,
+        supported_operators: list[OtelFieldOperator] | None = None,
+        supported_aggregations: list[MetricAggregation] | None = None,
+        group: str | None = None,
+        source_attribute_key: str | None = None,
+    ) -> OtelFieldDefinition: ...
+    @property
+    def name(self) -> str:
+        """Name in search expressions."""
+
+    @property
+    def label(self) -> str:
+        """Name to show to people."""
+
+    @property
+    def type(self) -> FieldType:
+        """Type of the field."""
+
+    @property
+    def supported_operators(self) -> list[OtelFieldOperator]:
+        """Operators that the field supports."""
+
+    @property
+    def supported_aggregations(self) -> list[MetricAggregation]:
+        """Aggregations that the field supports, if the server reports them."""
+
+    @property
+    def group(self) -> str | None:
+        """Name of the group that the field belongs to, if any."""
+
+    @property
+    def source_attribute_key(self) -> str | None:
+        """Attribute that the field is read from, if any. Servers of the third generation set it."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> OtelFieldDefinition:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> OtelFieldDefinition:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> OtelFieldDefinition:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> OtelFieldDefinition:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetSpanFields:
+    """Response containing the fields of spans."""
+
+    def __new__(cls, *, field_definitions: list[OtelFieldDefinition] | None = None) -> GetSpanFields: ...
+    @property
+    def field_definitions(self) -> list[OtelFieldDefinition]:
+        """The fields."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetSpanFields:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetSpanFields:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetSpanFields:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetSpanFields:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetSpanEvaluationFields:
+    """Response containing the fields of span evaluations."""
+
+    def __new__(cls, *, field_definitions: list[OtelFieldDefinition] | None = None) -> GetSpanEvaluationFields: ...
+    @property
+    def field_definitions(self) -> list[OtelFieldDefinition]:
+        """The fields."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetSpanEvaluationFields:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetSpanEvaluationFields:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetSpanEvaluationFields:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetSpanEvaluationFields:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetTraceFields:
+    """Response containing the fields of traces."""
+
+    def __new__(cls, *, field_definitions: list[OtelFieldDefinition] | None = None) -> GetTraceFields: ...
+    @property
+    def field_definitions(self) -> list[OtelFieldDefinition]:
+        """The fields."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetTraceFields:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetTraceFields:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetTraceFields:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetTraceFields:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetLogFields:
+    """Response containing the fields of log records."""
+
+    def __new__(cls, *, field_definitions: list[OtelFieldDefinition] | None = None) -> GetLogFields: ...
+    @property
+    def field_definitions(self) -> list[OtelFieldDefinition]:
+        """The fields."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetLogFields:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetLogFields:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetLogFields:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetLogFields:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetSpanFieldOptions:
+    """Response containing the values of a span field."""
+
+    def __new__(cls, *, options: list[str] | None = None) -> GetSpanFieldOptions: ...
+    @property
+    def options(self) -> list[str] | None:
+        """Values of the field, or null if it is free text."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetSpanFieldOptions:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetSpanFieldOptions:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetSpanFieldOptions:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetSpanFieldOptions:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetSpanEvaluationFieldOptions:
+    """Response containing the values of a span evaluation field."""
+
+    def __new__(cls, *, options: list[str] | None = None) -> GetSpanEvaluationFieldOptions: ...
+    @property
+    def options(self) -> list[str] | None:
+        """Values of the field, or null if it is free text."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetSpanEvaluationFieldOptions:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetSpanEvaluationFieldOptions:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetSpanEvaluationFieldOptions:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetSpanEvaluationFieldOptions:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetTraceFieldOptions:
+    """Response containing the values of a trace field."""
+
+    def __new__(cls, *, options: list[str] | None = None) -> GetTraceFieldOptions: ...
+    @property
+    def options(self) -> list[str] | None:
+        """Values of the field, or null if it is free text."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetTraceFieldOptions:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetTraceFieldOptions:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetTraceFieldOptions:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetTraceFieldOptions:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class GetLogFieldOptions:
+    """Response containing the values of a log field."""
+
+    def __new__(cls, *, options: list[str] | None = None) -> GetLogFieldOptions: ...
+    @property
+    def options(self) -> list[str] | None:
+        """Values of the field, or null if it is free text."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> GetLogFieldOptions:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> GetLogFieldOptions:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> GetLogFieldOptions:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> GetLogFieldOptions:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class MetricDefinition:
+    """What to compute."""
+
+    def __new__(cls, *, measure: str, aggregation: MetricAggregation | str) -> MetricDefinition: ...
+    @property
+    def measure(self) -> str:
+        """Field whose values are combined. `count` ignores the values."""
+
+    @property
+    def aggregation(self) -> MetricAggregation:
+        """How the values are combined."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> MetricDefinition:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> MetricDefinition:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> MetricDefinition:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> MetricDefinition:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class TimeDimension:
+    """Groups results by time."""
+
+    def __new__(cls, *, granularity: TimestampGranularity | str | None = None) -> TimeDimension: ...
+    @property
+    def granularity(self) -> TimestampGranularity | None:
+        """Length of a time bucket; `auto` if omitted."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> TimeDimension:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> TimeDimension:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> TimeDimension:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> TimeDimension:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class OrderByClause:
+    """How results are ordered."""
+
+    def __new__(cls, *, field: str, direction: SortOrder | str | None = None) -> OrderByClause: ...
+    @property
+    def field(self) -> str:
+        """Name of the metric, a dimension, or `time_bucket`."""
+
+    @property
+    def direction(self) -> SortOrder | None:
+        """`asc` (default) or `desc`."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> OrderByClause:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> OrderByClause:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> OrderByClause:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> OrderByClause:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AggregationRow:
+    """A computed value."""
+
+    def __new__(
+        cls,
+        *,
+        metric_name: str,
+        metric_value: float | None = None,
+        time_bucket: datetime | None = None,
+        dimensions: dict[str, JSON] | None = None,
+    ) -> AggregationRow: ...
+    @property
+    def metric_name(self) -> str:
+        """Name of the metric: the aggregation and the measure, such as `p95_duration_ns`."""
+
+    @property
+    def metric_value(self) -> float | None:
+        """The value, or null if there is none."""
+
+    @property
+    def time_bucket(self) -> datetime | None:
+        """Start of the time bucket, in UTC, if the results are grouped by time."""
+
+    @property
+    def dimensions(self) -> dict[str, JSON] | None:
+        """Values of the dimensions by name."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> AggregationRow:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> AggregationRow:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> AggregationRow:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> AggregationRow:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class AggregationMeta:
+    """The time range of an aggregation."""
+
+    def __new__(
+        cls, *, from_timestamp: datetime, to_timestamp: datetime, granularity_seconds: int | None = None
+    ) -> AggregationMeta: ...
+    @property
+    def from_timestamp(self) -> datetime:
+        """Start of the time range, in UTC."""
+
+    @property
+    def to_timestamp(self) -> datetime:
+        """End of the time range, in UTC."""
+
+    @property
+    def granularity_seconds(self) -> int | None:
+        """Length of a time bucket in seconds, if the results are grouped by time."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> AggregationMeta:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> AggregationMeta:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> AggregationMeta:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> AggregationMeta:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Aggregation:
+    """Computed values and their time range."""
+
+    def __new__(
+        cls, *, data: list[AggregationRow] | None = None, meta: AggregationMeta | Mapping[str, JSON]
+    ) -> Aggregation: ...
+    @property
+    def data(self) -> list[AggregationRow]:
+        """The computed values."""
+
+    @property
+    def meta(self) -> AggregationMeta:
+        """The time range."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> Aggregation:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> Aggregation:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> Aggregation:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> Aggregation:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def __iter__(self) -> Iterator[AggregationRow]: ...
+    def __reversed__(self) -> Iterator[AggregationRow]: ...
+    @overload
+    def __getitem__(self, index: int, /) -> AggregationRow: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[AggregationRow]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class TelemetrySpanReference:
+    """Identifies a span."""
+
+    def __new__(cls, *, trace_id: str, span_id: str) -> TelemetrySpanReference: ...
+    @property
+    def trace_id(self) -> str:
+        """ID of the trace, as 32 hexadecimal digits."""
+
+    @property
+    def span_id(self) -> str:
+        """ID of the span, as 16 hexadecimal digits."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> TelemetrySpanReference:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> TelemetrySpanReference:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> TelemetrySpanReference:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> TelemetrySpanReference:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SpanDatasetSourceReference:
+    """An attribute of a span."""
+
+    def __new__(cls, *, namespace: SpanDatasetSourceNamespace | str, key: str) -> SpanDatasetSourceReference: ...
+    @property
+    def namespace(self) -> SpanDatasetSourceNamespace:
+        """Whether it is an attribute of the span or of its resource."""
+
+    @property
+    def key(self) -> str:
+        """Name of the attribute. Dots are part of the name."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> SpanDatasetSourceReference:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> SpanDatasetSourceReference:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> SpanDatasetSourceReference:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> SpanDatasetSourceReference:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SpanDatasetMapping:
+    """Where a field of a payload comes from."""
+
+    def __new__(
+        cls, *, target_field: str, source_field: SpanDatasetSourceReference | SpanDatasetSourceReferenceTypedDict
+    ) -> SpanDatasetMapping: ...
+    @property
+    def target_field(self) -> str:
+        """Field of the payload. Dots are part of the name."""
+
+    @property
+    def source_field(self) -> SpanDatasetSourceReference:
+        """Attribute that the value is read from."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> SpanDatasetMapping:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> SpanDatasetMapping:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> SpanDatasetMapping:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> SpanDatasetMapping:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class SpanDatasetMappingContract:
+    """How payloads are built from spans. An attribute that is missing, blank or an empty array omits its field. Text that
+    contains a JSON object or array becomes that value; other text remains text.
+    """
+
+    def __new__(
+        cls, *, version: int | None = None, mappings: Sequence[SpanDatasetMapping | SpanDatasetMappingTypedDict]
+    ) -> SpanDatasetMappingContract: ...
+    @property
+    def version(self) -> int | None:
+        """Version of the rules; always 1."""
+
+    @property
+    def mappings(self) -> list[SpanDatasetMapping]:
+        """The fields of a payload. No two of them may have the same `target_field`."""
+
+    @property
+    def extra(self) -> Mapping[str, JSON]:
+        """Fields of the response that this version does not know, by name. They are also available as attributes."""
+
+    @staticmethod
+    def from_json(text: str, /) -> SpanDatasetMappingContract:
+        """Creates an instance from JSON, parsed like a response of the server."""
+
+    @staticmethod
+    def from_dict(fields: Mapping[str, JSON], /) -> SpanDatasetMappingContract:
+        """Creates an instance from a dict with the API's field names, such as the result of `to_dict`."""
+
+    def to_json(self) -> str:
+        """Returns the response as JSON, with the API's field names. Payload and properties are kept verbatim."""
+
+    def to_dict(self) -> dict[str, JSON]:
+        """Returns the response as a new JSON-serializable dict, with the API's field names. IDs and times are strings."""
+
+    def model_dump(
+        self,
+        *,
+        mode: Literal["python", "json"] = "python",
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> dict[str, JSON]:
+        """Returns the response as a dict, as in the official SDK.
+
+        Same as `to_dict`, but times are `datetime` objects unless `mode` is `json`.
+
+        Args:
+            mode: `python`, or `json` for values that `json.dumps` accepts.
+            include: Names of the fields to return. Default: all.
+            exclude: Names of fields to leave out.
+            by_alias: Has no effect, because fields have no aliases.
+            exclude_none: Whether to leave out fields that are `None`.
+        """
+
+    def model_dump_json(
+        self,
+        *,
+        indent: int | None = None,
+        include: Iterable[str] | None = None,
+        exclude: Iterable[str] | None = None,
+        by_alias: bool | None = None,
+        exclude_none: bool = False,
+    ) -> str:
+        """Returns the response as JSON, as in the official SDK. See `model_dump` for the arguments."""
+
+    @staticmethod
+    def model_validate(obj: object, /) -> SpanDatasetMappingContract:
+        """Creates an instance from a dict, as in the official SDK. Returns an instance unchanged."""
+
+    @staticmethod
+    def model_validate_json(json_data: str | bytes, /) -> SpanDatasetMappingContract:
+        """Creates an instance from JSON, as in the official SDK. Same as `from_json`."""
+
+    def __getattr__(self, name: str, /) -> JSON: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+Filter: TypeAlias = FilterCondition | FilterGroup | UnknownObject
+"""A condition, or a group of conditions. A variant that this version does not know is an `UnknownObject`."""
+
+JudgeOutputUnion: TypeAlias = JudgeClassificationOutput | JudgeRegressionOutput | UnknownObject
+"""What a judge answers with. A variant that this version does not know is an `UnknownObject`."""

@@ -6,49 +6,115 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import overload
 from uuid import UUID
 
 from mistral_datasets import _native
 from mistral_datasets._bulk import Bulk
 from mistral_datasets._call_options import CallOptions
+from mistral_datasets._campaigns import CampaignMethods
 from mistral_datasets._compat import Unpack
 from mistral_datasets._resource import resource_property
 from mistral_datasets._typed import P
-from mistral_datasets.enums import RecordSource
+from mistral_datasets.enums import FilterOperator, JudgeOutputType, RecordSource, SortOrder
 from mistral_datasets.models import (
+    Aggregation,
+    Campaign,
+    ChatCompletionEvent,
+    ChatCompletionEventPreview,
+    CreateJudgeRequest,
     Dataset,
     DatasetRecord,
     DeleteFileResponse,
     ExportResponse,
+    FetchCampaignStatusResponse,
+    FetchChatCompletionFieldOptionsResponse,
+    FetchFieldOptionCountsResponse,
     File,
+    Filter,
+    FilterCondition,
+    FilterGroup,
+    FilterPayload,
+    GetLog,
+    GetLogFieldOptions,
+    GetLogFields,
+    GetLogs,
+    GetSpan,
+    GetSpanEvaluation,
+    GetSpanEvaluationFieldOptions,
+    GetSpanEvaluationFields,
+    GetSpanEvaluations,
+    GetSpanFieldOptions,
+    GetSpanFields,
+    GetSpans,
+    GetTrace,
+    GetTraceFieldOptions,
+    GetTraceFields,
+    GetTraces,
     ImportTask,
-    JudgeRecordResponse,
+    Judge,
+    JudgeOutput,
+    JudgeOutputUnion,
+    ListCampaignSelectedEventsResponse,
+    ListCampaignsResponse,
+    ListChatCompletionFieldsResponse,
     ListDatasetsResponse,
     ListFilesResponse,
+    ListJudgesResponse,
     ListRecordsResponse,
     ListTasksResponse,
+    MetricDefinition,
+    OrderByClause,
+    SearchChatCompletionEventIdsResponse,
+    SearchChatCompletionEventsResponse,
     SignedUrl,
+    SpanDatasetMappingContract,
+    TelemetrySpanReference,
+    TimeDimension,
 )
-from mistral_datasets.types import Download, FileInput, JSONObject, Pager, TypedRecord
+from mistral_datasets.types import (
+    CreateJudgeRequestTypedDict,
+    Download,
+    FeedPager,
+    FileInput,
+    FilterPayloadTypedDict,
+    JSONObject,
+    JudgeClassificationOutputTypedDict,
+    JudgeRegressionOutputTypedDict,
+    MetricDefinitionTypedDict,
+    OrderByClauseTypedDict,
+    Pager,
+    SpanDatasetMappingContractTypedDict,
+    TelemetrySpanReferenceTypedDict,
+    TimeDimensionTypedDict,
+    TypedRecord,
+)
 
 __all__ = [
+    "Campaigns",
+    "ChatCompletionEvents",
     "Datasets",
+    "Fields",
     "Files",
+    "Judges",
+    "Logs",
     "Records",
+    "Spans",
+    "Traces",
 ]
 
 
 class Records:
-    """Operations of `datasets.records`: `bulk_delete`, `fetch`, `delete`, `update_payload`, `update_properties`,
-    `judge`.
+    """Operations of `datasets.records`: `bulk_delete`, `fetch`, `delete`, `update_payload`, `update_properties`, `judge`.
+
+    Individual records, addressed by record ID.
     """
 
     def __init__(self, client: _native.Client, /) -> None:
         """Creates the resource of a client. `Mistral` creates it on first access."""
         self._client = client
-        self._native = _native.Records(client)
+        self._native = _native.resource(client, "datasets.records")
 
     def bulk_delete(self, dataset_record_ids: Iterable[str | UUID], **options: Unpack[CallOptions]) -> None:
         """Deletes up to 500 records in one request.
@@ -279,8 +345,12 @@ class Records:
         return response
 
     def judge(
-        self, dataset_record_id: str | UUID, *, judge_definition: JSONObject | None, **options: Unpack[CallOptions]
-    ) -> JudgeRecordResponse:
+        self,
+        dataset_record_id: str | UUID,
+        *,
+        judge_definition: CreateJudgeRequest | CreateJudgeRequestTypedDict,
+        **options: Unpack[CallOptions],
+    ) -> JudgeOutput:
         """Evaluates a record with a model, using the judge definition in the request.
 
         Args:
@@ -302,12 +372,16 @@ class Records:
             ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
             ... )
         """
-        response: JudgeRecordResponse = self._native.judge(dataset_record_id, judge_definition, options)
+        response: JudgeOutput = self._native.judge(dataset_record_id, judge_definition, options)
         return response
 
     async def judge_async(
-        self, dataset_record_id: str | UUID, *, judge_definition: JSONObject | None, **options: Unpack[CallOptions]
-    ) -> JudgeRecordResponse:
+        self,
+        dataset_record_id: str | UUID,
+        *,
+        judge_definition: CreateJudgeRequest | CreateJudgeRequestTypedDict,
+        **options: Unpack[CallOptions],
+    ) -> JudgeOutput:
         """Evaluates a record with a model, using the judge definition in the request.
 
         Args:
@@ -329,20 +403,202 @@ class Records:
             ...     dataset_record_id=dataset_record_id, judge_definition=judge_definition
             ... )
         """
-        response: JudgeRecordResponse = await self._native.judge_async(dataset_record_id, judge_definition, options)
+        response: JudgeOutput = await self._native.judge_async(dataset_record_id, judge_definition, options)
+        return response
+
+
+class Fields:
+    """Operations of `chat_completion_events.fields`: `list`, `fetch_options`, `fetch_option_counts`.
+
+    Fields of chat completion events.
+    """
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.resource(client, "chat_completion_events.fields")
+
+    def list(self, **options: Unpack[CallOptions]) -> ListChatCompletionFieldsResponse:
+        """Returns the fields by which chat completion events can be filtered, with the operators of each.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields and their groups.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.chat_completion_events.fields.list()
+        """
+        response: ListChatCompletionFieldsResponse = self._native.list(options)
+        return response
+
+    async def list_async(self, **options: Unpack[CallOptions]) -> ListChatCompletionFieldsResponse:
+        """Returns the fields by which chat completion events can be filtered, with the operators of each.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields and their groups.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.chat_completion_events.fields.list_async()
+        """
+        response: ListChatCompletionFieldsResponse = await self._native.list_async(options)
+        return response
+
+    def fetch_options(
+        self, field_name: str, *, operator: FilterOperator | str, **options: Unpack[CallOptions]
+    ) -> FetchChatCompletionFieldOptionsResponse:
+        """Returns the values that a field of chat completion events can be compared with, or `None` if it is free text.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field.
+            operator: Filter operator that the values are for.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.chat_completion_events.fields.fetch_options(field_name=field_name, operator=operator)
+        """
+        response: FetchChatCompletionFieldOptionsResponse = self._native.fetch_options(field_name, operator, options)
+        return response
+
+    async def fetch_options_async(
+        self, field_name: str, *, operator: FilterOperator | str, **options: Unpack[CallOptions]
+    ) -> FetchChatCompletionFieldOptionsResponse:
+        """Returns the values that a field of chat completion events can be compared with, or `None` if it is free text.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field.
+            operator: Filter operator that the values are for.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.chat_completion_events.fields.fetch_options_async(
+            ...     field_name=field_name, operator=operator
+            ... )
+        """
+        response: FetchChatCompletionFieldOptionsResponse = await self._native.fetch_options_async(
+            field_name, operator, options
+        )
+        return response
+
+    def fetch_option_counts(
+        self,
+        field_name: str,
+        *,
+        filter_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup | None = None,
+        **options: Unpack[CallOptions],
+    ) -> FetchFieldOptionCountsResponse:
+        """Returns how many of the events that match a filter have each value of a field, the most frequent value first.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field.
+            filter_params: Filter of the events; all events if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The counts.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.chat_completion_events.fields.fetch_option_counts(field_name=field_name)
+        """
+        response: FetchFieldOptionCountsResponse = self._native.fetch_option_counts(field_name, filter_params, options)
+        return response
+
+    async def fetch_option_counts_async(
+        self,
+        field_name: str,
+        *,
+        filter_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup | None = None,
+        **options: Unpack[CallOptions],
+    ) -> FetchFieldOptionCountsResponse:
+        """Returns how many of the events that match a filter have each value of a field, the most frequent value first.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field.
+            filter_params: Filter of the events; all events if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The counts.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.chat_completion_events.fields.fetch_option_counts_async(field_name=field_name)
+        """
+        response: FetchFieldOptionCountsResponse = await self._native.fetch_option_counts_async(
+            field_name, filter_params, options
+        )
         return response
 
 
 class Datasets(Bulk):
     """Operations of `datasets`: `list`, `create`, `fetch`, `update`, `delete`, `list_records`, `create_record`,
     `import_from_campaign`, `import_from_explorer`, `import_from_file`, `import_from_playground`,
-    `import_from_dataset_records`, `export_to_jsonl`, `fetch_task`, `list_tasks`.
+    `import_from_dataset_records`, `import_from_spans`, `export_to_jsonl`, `fetch_task`, `list_tasks`.
+
+    Datasets, their records, imports, exports and import tasks.
     """
 
     def __init__(self, client: _native.Client, /) -> None:
         """Creates the resource of a client. `Mistral` creates it on first access."""
         self._client = client
-        self._native = _native.Datasets(client)
+        self._native = _native.resource(client, "datasets")
 
     @resource_property
     def records(self) -> Records:
@@ -865,6 +1121,8 @@ class Datasets(Bulk):
     ) -> ImportTask:
         """Starts an import task that adds a record for each event selected by a campaign.
 
+        Servers of the third generation of the API do not have this operation.
+
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             campaign_id: ID of the campaign to import from.
@@ -899,6 +1157,8 @@ class Datasets(Bulk):
         **options: Unpack[CallOptions],
     ) -> ImportTask:
         """Starts an import task that adds a record for each event selected by a campaign.
+
+        Servers of the third generation of the API do not have this operation.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -939,6 +1199,8 @@ class Datasets(Bulk):
     ) -> ImportTask:
         """Starts an import task that adds a record for each of the given chat completion events.
 
+        Servers of the third generation of the API do not have this operation.
+
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
             completion_event_ids: IDs of the events to import. Limits: at most 500 items.
@@ -977,6 +1239,8 @@ class Datasets(Bulk):
         **options: Unpack[CallOptions],
     ) -> ImportTask:
         """Starts an import task that adds a record for each of the given chat completion events.
+
+        Servers of the third generation of the API do not have this operation.
 
         Args:
             dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
@@ -1238,6 +1502,94 @@ class Datasets(Bulk):
         )
         return response
 
+    def import_from_spans(
+        self,
+        dataset_id: str | UUID,
+        *,
+        span_references: Iterable[TelemetrySpanReference | TelemetrySpanReferenceTypedDict],
+        mapping_contract: SpanDatasetMappingContract | SpanDatasetMappingContractTypedDict,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each of the given spans.
+
+        The payload of a record is built from attributes of its span; its properties are `trace_id` and `span_id`. Spans
+        that do not exist are skipped. Only servers of the third generation of the API have this operation.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            span_references: Spans to import, in the order of the records. Limits: 1 to 10000 items.
+            mapping_contract: How payloads are built.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.datasets.import_from_spans(
+            ...     dataset_id=dataset_id, span_references=span_references, mapping_contract=mapping_contract
+            ... )
+        """
+        response: ImportTask = self._native.import_from_spans(
+            dataset_id, span_references, mapping_contract, wait, wait_timeout, options
+        )
+        return response
+
+    async def import_from_spans_async(
+        self,
+        dataset_id: str | UUID,
+        *,
+        span_references: Iterable[TelemetrySpanReference | TelemetrySpanReferenceTypedDict],
+        mapping_contract: SpanDatasetMappingContract | SpanDatasetMappingContractTypedDict,
+        wait: bool = False,
+        wait_timeout: float | timedelta | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ImportTask:
+        """Starts an import task that adds a record for each of the given spans.
+
+        The payload of a record is built from attributes of its span; its properties are `trace_id` and `span_id`. Spans
+        that do not exist are skipped. Only servers of the third generation of the API have this operation.
+
+        Args:
+            dataset_id: ID of the dataset (a UUID), or its slug if the server assigns one.
+            span_references: Spans to import, in the order of the records. Limits: 1 to 10000 items.
+            mapping_contract: How payloads are built.
+            wait: Wait until the task has finished, and return the finished task. Default: False.
+            wait_timeout: Maximum time to wait, in seconds or as a `timedelta`. Default: 1800.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The import task, which runs in the background.
+
+        Raises:
+            errors.TaskFailedError: `wait` is set and the task did not succeed.
+            errors.TimeoutError: `wait` is set and the task is still in progress.
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.datasets.import_from_spans_async(
+            ...     dataset_id=dataset_id, span_references=span_references, mapping_contract=mapping_contract
+            ... )
+        """
+        response: ImportTask = await self._native.import_from_spans_async(
+            dataset_id, span_references, mapping_contract, wait, wait_timeout, options
+        )
+        return response
+
     def export_to_jsonl(self, dataset_id: str | UUID, **options: Unpack[CallOptions]) -> ExportResponse:
         """Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned URL for
         downloading the file.
@@ -1441,12 +1793,15 @@ class Datasets(Bulk):
 
 
 class Files:
-    """Operations of `files`: `list`, `upload`, `retrieve`, `delete`, `download`, `get_signed_url`."""
+    """Operations of `files`: `list`, `upload`, `retrieve`, `delete`, `download`, `get_signed_url`.
+
+    Uploaded files, which can be imported into datasets.
+    """
 
     def __init__(self, client: _native.Client, /) -> None:
         """Creates the resource of a client. `Mistral` creates it on first access."""
         self._client = client
-        self._native = _native.Files(client)
+        self._native = _native.resource(client, "files")
 
     def list(
         self,
@@ -1778,4 +2133,2883 @@ class Files:
             >>> response = await mistral.files.get_signed_url_async(file_id=file_id)
         """
         response: SignedUrl = await self._native.get_signed_url_async(file_id, expiry, options)
+        return response
+
+
+class ChatCompletionEvents:
+    """Operations of `chat_completion_events`: `search`, `search_ids`, `fetch`, `fetch_similar_events`, `judge`.
+
+    Recorded chat completions, and the filters to find them.
+    """
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.resource(client, "chat_completion_events")
+
+    @resource_property
+    def fields(self) -> Fields:
+        """Operations of `chat_completion_events.fields`."""
+        return Fields(self._client)
+
+    def search(
+        self,
+        search_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup,
+        *,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        extra_fields: Iterable[str] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> SearchChatCompletionEventsResponse:
+        """Returns the chat completion events that match a filter, newest first, one page at a time.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            search_params: Filter of the events.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            extra_fields: Names of the fields to return in `extra_fields`; none if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of events.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.chat_completion_events.search(search_params=search_params)
+        """
+        response: SearchChatCompletionEventsResponse = self._native.search(
+            search_params, page_size, cursor, extra_fields, options
+        )
+        return response
+
+    async def search_async(
+        self,
+        search_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup,
+        *,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        extra_fields: Iterable[str] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> SearchChatCompletionEventsResponse:
+        """Returns the chat completion events that match a filter, newest first, one page at a time.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            search_params: Filter of the events.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            extra_fields: Names of the fields to return in `extra_fields`; none if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of events.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.chat_completion_events.search_async(search_params=search_params)
+        """
+        response: SearchChatCompletionEventsResponse = await self._native.search_async(
+            search_params, page_size, cursor, extra_fields, options
+        )
+        return response
+
+    def iter(
+        self,
+        search_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup,
+        *,
+        cursor: str | None = None,
+        extra_fields: Iterable[str] | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> FeedPager[ChatCompletionEventPreview]:
+        """Iterates over every item of `search`.
+
+        Pages are fetched lazily, one after another: no request is sent until the first item is requested, and no page
+        before an item of it is requested.
+
+        Args:
+            search_params: Filter of the events.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            extra_fields: Names of the fields to return in `extra_fields`; none if `None`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            limit: Maximum number of items to return. Default: no limit.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.MistralError: Raised by the loop for any failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.chat_completion_events.iter(search_params=search_params):
+            ...     print(item)
+        """
+        source = self._native.iter(search_params, cursor, extra_fields, page_size, limit, options)
+        return FeedPager(source)
+
+    def search_ids(
+        self,
+        search_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup,
+        *,
+        extra_fields: Iterable[str] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> SearchChatCompletionEventIdsResponse:
+        """Returns the IDs of all chat completion events that match a filter, newest first.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            search_params: Filter of the events.
+            extra_fields: Has no effect on the response.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The IDs of the events.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.chat_completion_events.search_ids(search_params=search_params)
+        """
+        response: SearchChatCompletionEventIdsResponse = self._native.search_ids(search_params, extra_fields, options)
+        return response
+
+    async def search_ids_async(
+        self,
+        search_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup,
+        *,
+        extra_fields: Iterable[str] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> SearchChatCompletionEventIdsResponse:
+        """Returns the IDs of all chat completion events that match a filter, newest first.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            search_params: Filter of the events.
+            extra_fields: Has no effect on the response.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The IDs of the events.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.chat_completion_events.search_ids_async(search_params=search_params)
+        """
+        response: SearchChatCompletionEventIdsResponse = await self._native.search_ids_async(
+            search_params, extra_fields, options
+        )
+        return response
+
+    def fetch(self, event_id: str | UUID, **options: Unpack[CallOptions]) -> ChatCompletionEvent:
+        """Returns a chat completion event with its messages and all of its fields.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            event_id: ID of the chat completion event.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The event.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.chat_completion_events.fetch(event_id=event_id)
+        """
+        response: ChatCompletionEvent = self._native.fetch(event_id, options)
+        return response
+
+    async def fetch_async(self, event_id: str | UUID, **options: Unpack[CallOptions]) -> ChatCompletionEvent:
+        """Returns a chat completion event with its messages and all of its fields.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            event_id: ID of the chat completion event.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The event.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.chat_completion_events.fetch_async(event_id=event_id)
+        """
+        response: ChatCompletionEvent = await self._native.fetch_async(event_id, options)
+        return response
+
+    def fetch_similar_events(
+        self, event_id: str | UUID, **options: Unpack[CallOptions]
+    ) -> SearchChatCompletionEventsResponse:
+        """Returns the events that are most similar to an event, the most similar first.
+
+        The response is not paginated. Servers of the third generation of the API do not have this operation.
+
+        Args:
+            event_id: ID of the chat completion event.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The similar events.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.chat_completion_events.fetch_similar_events(event_id=event_id)
+        """
+        response: SearchChatCompletionEventsResponse = self._native.fetch_similar_events(event_id, options)
+        return response
+
+    async def fetch_similar_events_async(
+        self, event_id: str | UUID, **options: Unpack[CallOptions]
+    ) -> SearchChatCompletionEventsResponse:
+        """Returns the events that are most similar to an event, the most similar first.
+
+        The response is not paginated. Servers of the third generation of the API do not have this operation.
+
+        Args:
+            event_id: ID of the chat completion event.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The similar events.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.chat_completion_events.fetch_similar_events_async(event_id=event_id)
+        """
+        response: SearchChatCompletionEventsResponse = await self._native.fetch_similar_events_async(event_id, options)
+        return response
+
+    def judge(
+        self,
+        event_id: str | UUID,
+        *,
+        judge_definition: CreateJudgeRequest | CreateJudgeRequestTypedDict,
+        **options: Unpack[CallOptions],
+    ) -> JudgeOutput:
+        """Evaluates an event with a model, using the judge definition in the request.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            event_id: ID of the chat completion event.
+            judge_definition: Definition of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Analysis and answer of the judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.chat_completion_events.judge(event_id=event_id, judge_definition=judge_definition)
+        """
+        response: JudgeOutput = self._native.judge(event_id, judge_definition, options)
+        return response
+
+    async def judge_async(
+        self,
+        event_id: str | UUID,
+        *,
+        judge_definition: CreateJudgeRequest | CreateJudgeRequestTypedDict,
+        **options: Unpack[CallOptions],
+    ) -> JudgeOutput:
+        """Evaluates an event with a model, using the judge definition in the request.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            event_id: ID of the chat completion event.
+            judge_definition: Definition of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Analysis and answer of the judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.chat_completion_events.judge_async(
+            ...     event_id=event_id, judge_definition=judge_definition
+            ... )
+        """
+        response: JudgeOutput = await self._native.judge_async(event_id, judge_definition, options)
+        return response
+
+
+class Judges:
+    """Operations of `judges`: `list`, `create`, `fetch`, `update`, `delete`, `judge_conversation`.
+
+    Judges, which evaluate conversations with a model.
+    """
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.resource(client, "judges")
+
+    def list(
+        self,
+        *,
+        type_filter: Iterable[JudgeOutputType | str] | None = None,
+        model_filter: Iterable[str] | None = None,
+        page_size: int | None = None,
+        page: int | None = None,
+        q: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListJudgesResponse:
+        """Returns the judges in the workspace, newest first, one page at a time.
+
+        Args:
+            type_filter: Types of the judges to return; all if `None`.
+            model_filter: Models of the judges to return; all if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            q: Case-insensitive substring to search for in names.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of judges.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.judges.list()
+        """
+        response: ListJudgesResponse = self._native.list(type_filter, model_filter, page_size, page, q, options)
+        return response
+
+    async def list_async(
+        self,
+        *,
+        type_filter: Iterable[JudgeOutputType | str] | None = None,
+        model_filter: Iterable[str] | None = None,
+        page_size: int | None = None,
+        page: int | None = None,
+        q: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListJudgesResponse:
+        """Returns the judges in the workspace, newest first, one page at a time.
+
+        Args:
+            type_filter: Types of the judges to return; all if `None`.
+            model_filter: Models of the judges to return; all if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            q: Case-insensitive substring to search for in names.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of judges.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.judges.list_async()
+        """
+        response: ListJudgesResponse = await self._native.list_async(
+            type_filter, model_filter, page_size, page, q, options
+        )
+        return response
+
+    def iter(
+        self,
+        *,
+        type_filter: Iterable[JudgeOutputType | str] | None = None,
+        model_filter: Iterable[str] | None = None,
+        q: str | None = None,
+        page_size: int | None = None,
+        prefetch: int | None = None,
+        limit: int | None = None,
+        strict: bool | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pager[Judge]:
+        """Iterates over every item of `list`.
+
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
+
+        Args:
+            type_filter: Types of the judges to return; all if `None`.
+            model_filter: Models of the judges to return; all if `None`.
+            q: Case-insensitive substring to search for in names.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.judges.iter():
+            ...     print(item)
+        """
+        source = self._native.iter(type_filter, model_filter, q, page_size, prefetch, limit, strict, options)
+        return Pager(source)
+
+    def create(
+        self,
+        *,
+        name: str,
+        description: str,
+        model_name: str,
+        output: JudgeOutputUnion | JudgeClassificationOutputTypedDict | JudgeRegressionOutputTypedDict,
+        instructions: str,
+        tools: Iterable[str],
+        **options: Unpack[CallOptions],
+    ) -> Judge:
+        """Creates a judge.
+
+        Fails with `JUDGE_NAME_ALREADY_EXISTS` if another judge has the same name, and with `TEMPLATE_SYNTAX_ERROR` if
+        the instructions are not a valid template.
+
+        Args:
+            name: Name of the judge. Limits: 5 to 50 characters.
+            description: Description of the judge. Limits: at most 500 characters.
+            model_name: Model that judges. Limits: at most 500 characters.
+            output: What the judge answers with.
+            instructions: Jinja2 template of the instructions for the model. Variables: `conversation_history`,
+                `user_message`, `assistant_message`, `system_prompt`, `available_tools`, `answer_type_definition` and
+                `properties`. Limits: at most 10000 characters.
+            tools: Tools that the model may call; may be empty.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The created judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.judges.create(
+            ...     name=name, description=description, model_name=model_name, output=output, instructions=instructions, tools=tools
+            ... )
+        """
+        response: Judge = self._native.create(name, description, model_name, output, instructions, tools, options)
+        return response
+
+    async def create_async(
+        self,
+        *,
+        name: str,
+        description: str,
+        model_name: str,
+        output: JudgeOutputUnion | JudgeClassificationOutputTypedDict | JudgeRegressionOutputTypedDict,
+        instructions: str,
+        tools: Iterable[str],
+        **options: Unpack[CallOptions],
+    ) -> Judge:
+        """Creates a judge.
+
+        Fails with `JUDGE_NAME_ALREADY_EXISTS` if another judge has the same name, and with `TEMPLATE_SYNTAX_ERROR` if
+        the instructions are not a valid template.
+
+        Args:
+            name: Name of the judge. Limits: 5 to 50 characters.
+            description: Description of the judge. Limits: at most 500 characters.
+            model_name: Model that judges. Limits: at most 500 characters.
+            output: What the judge answers with.
+            instructions: Jinja2 template of the instructions for the model. Variables: `conversation_history`,
+                `user_message`, `assistant_message`, `system_prompt`, `available_tools`, `answer_type_definition` and
+                `properties`. Limits: at most 10000 characters.
+            tools: Tools that the model may call; may be empty.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The created judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.judges.create_async(
+            ...     name=name, description=description, model_name=model_name, output=output, instructions=instructions, tools=tools
+            ... )
+        """
+        response: Judge = await self._native.create_async(
+            name, description, model_name, output, instructions, tools, options
+        )
+        return response
+
+    def fetch(self, judge_id: str | UUID, **options: Unpack[CallOptions]) -> Judge:
+        """Returns a judge.
+
+        Fails with `JUDGE_NOT_FOUND` if it does not exist.
+
+        Args:
+            judge_id: ID of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.judges.fetch(judge_id=judge_id)
+        """
+        response: Judge = self._native.fetch(judge_id, options)
+        return response
+
+    async def fetch_async(self, judge_id: str | UUID, **options: Unpack[CallOptions]) -> Judge:
+        """Returns a judge.
+
+        Fails with `JUDGE_NOT_FOUND` if it does not exist.
+
+        Args:
+            judge_id: ID of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.judges.fetch_async(judge_id=judge_id)
+        """
+        response: Judge = await self._native.fetch_async(judge_id, options)
+        return response
+
+    def update(
+        self,
+        judge_id: str | UUID,
+        *,
+        name: str,
+        description: str,
+        model_name: str,
+        output: JudgeOutputUnion | JudgeClassificationOutputTypedDict | JudgeRegressionOutputTypedDict,
+        instructions: str,
+        tools: Iterable[str],
+        **options: Unpack[CallOptions],
+    ) -> None:
+        """Replaces the definition of a judge.
+
+        Fails with `JUDGE_DID_NOT_CHANGE` if it is the same as before, and in the first two generations of the API with
+        `JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED` if a campaign uses the judge.
+
+        Args:
+            judge_id: ID of the judge.
+            name: Name of the judge. Limits: 5 to 50 characters.
+            description: Description of the judge. Limits: at most 500 characters.
+            model_name: Model that judges. Limits: at most 500 characters.
+            output: What the judge answers with.
+            instructions: Jinja2 template of the instructions for the model. Variables: `conversation_history`,
+                `user_message`, `assistant_message`, `system_prompt`, `available_tools`, `answer_type_definition` and
+                `properties`. Limits: at most 10000 characters.
+            tools: Tools that the model may call; may be empty.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> mistral.judges.update(
+            ...     judge_id=judge_id, name=name, description=description, model_name=model_name, output=output, instructions=instructions, tools=tools
+            ... )
+        """
+        response: None = self._native.update(
+            judge_id, name, description, model_name, output, instructions, tools, options
+        )
+        return response
+
+    async def update_async(
+        self,
+        judge_id: str | UUID,
+        *,
+        name: str,
+        description: str,
+        model_name: str,
+        output: JudgeOutputUnion | JudgeClassificationOutputTypedDict | JudgeRegressionOutputTypedDict,
+        instructions: str,
+        tools: Iterable[str],
+        **options: Unpack[CallOptions],
+    ) -> None:
+        """Replaces the definition of a judge.
+
+        Fails with `JUDGE_DID_NOT_CHANGE` if it is the same as before, and in the first two generations of the API with
+        `JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED` if a campaign uses the judge.
+
+        Args:
+            judge_id: ID of the judge.
+            name: Name of the judge. Limits: 5 to 50 characters.
+            description: Description of the judge. Limits: at most 500 characters.
+            model_name: Model that judges. Limits: at most 500 characters.
+            output: What the judge answers with.
+            instructions: Jinja2 template of the instructions for the model. Variables: `conversation_history`,
+                `user_message`, `assistant_message`, `system_prompt`, `available_tools`, `answer_type_definition` and
+                `properties`. Limits: at most 10000 characters.
+            tools: Tools that the model may call; may be empty.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.judges.update_async(
+            ...     judge_id=judge_id, name=name, description=description, model_name=model_name, output=output, instructions=instructions, tools=tools
+            ... )
+        """
+        response: None = await self._native.update_async(
+            judge_id, name, description, model_name, output, instructions, tools, options
+        )
+        return response
+
+    def delete(self, judge_id: str | UUID, **options: Unpack[CallOptions]) -> None:
+        """Deletes a judge.
+
+        Answers that it gave are kept.
+
+        Args:
+            judge_id: ID of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> mistral.judges.delete(judge_id=judge_id)
+        """
+        response: None = self._native.delete(judge_id, options)
+        return response
+
+    async def delete_async(self, judge_id: str | UUID, **options: Unpack[CallOptions]) -> None:
+        """Deletes a judge.
+
+        Answers that it gave are kept.
+
+        Args:
+            judge_id: ID of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.judges.delete_async(judge_id=judge_id)
+        """
+        response: None = await self._native.delete_async(judge_id, options)
+        return response
+
+    def judge_conversation(
+        self,
+        judge_id: str | UUID,
+        *,
+        messages: Iterable[JSONObject],
+        properties: JSONObject | None = None,
+        **options: Unpack[CallOptions],
+    ) -> JudgeOutput:
+        """Evaluates a conversation with a judge of the workspace.
+
+        Args:
+            judge_id: ID of the judge.
+            messages: Messages in order, each an object such as `{"role": "user", "content": "…"}`.
+            properties: Values of `properties` in the instructions of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Analysis and answer of the judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.judges.judge_conversation(judge_id=judge_id, messages=messages)
+        """
+        response: JudgeOutput = self._native.judge_conversation(judge_id, messages, properties, options)
+        return response
+
+    async def judge_conversation_async(
+        self,
+        judge_id: str | UUID,
+        *,
+        messages: Iterable[JSONObject],
+        properties: JSONObject | None = None,
+        **options: Unpack[CallOptions],
+    ) -> JudgeOutput:
+        """Evaluates a conversation with a judge of the workspace.
+
+        Args:
+            judge_id: ID of the judge.
+            messages: Messages in order, each an object such as `{"role": "user", "content": "…"}`.
+            properties: Values of `properties` in the instructions of the judge.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            Analysis and answer of the judge.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.judges.judge_conversation_async(judge_id=judge_id, messages=messages)
+        """
+        response: JudgeOutput = await self._native.judge_conversation_async(judge_id, messages, properties, options)
+        return response
+
+
+class Campaigns(CampaignMethods):
+    """Operations of `campaigns`: `list`, `create`, `fetch`, `delete`, `fetch_status`, `list_events`.
+
+    Campaigns, which evaluate recorded events with a judge.
+    """
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.resource(client, "campaigns")
+
+    def list(
+        self,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        q: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListCampaignsResponse:
+        """Returns the campaigns in the workspace, newest first, one page at a time.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            q: Case-insensitive substring to search for in names.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of campaigns.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.campaigns.list()
+        """
+        response: ListCampaignsResponse = self._native.list(page_size, page, q, options)
+        return response
+
+    async def list_async(
+        self,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        q: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListCampaignsResponse:
+        """Returns the campaigns in the workspace, newest first, one page at a time.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            q: Case-insensitive substring to search for in names.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of campaigns.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.campaigns.list_async()
+        """
+        response: ListCampaignsResponse = await self._native.list_async(page_size, page, q, options)
+        return response
+
+    def iter(
+        self,
+        q: str | None = None,
+        *,
+        page_size: int | None = None,
+        prefetch: int | None = None,
+        limit: int | None = None,
+        strict: bool | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pager[Campaign]:
+        """Iterates over every item of `list`.
+
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
+
+        Args:
+            q: Case-insensitive substring to search for in names.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.campaigns.iter():
+            ...     print(item)
+        """
+        source = self._native.iter(q, page_size, prefetch, limit, strict, options)
+        return Pager(source)
+
+    def create(
+        self,
+        judge_id: str | UUID,
+        *,
+        search_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup,
+        name: str,
+        description: str,
+        max_nb_events: int,
+        **options: Unpack[CallOptions],
+    ) -> Campaign:
+        """Starts to judge the newest chat completion events that match a filter, in the background.
+
+        The events are selected when the campaign is created. Fails with `CAMPAIGN_NO_MATCHING_EVENTS` if there are
+        none. Servers of the third generation of the API do not have this operation.
+
+        Args:
+            judge_id: ID of the judge.
+            search_params: Filter of the events to judge.
+            name: Name of the campaign. Limits: 5 to 50 characters.
+            description: Description of the campaign.
+            max_nb_events: Maximum number of events to judge. The newest ones are selected. Limits: 1 to 10000.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The created campaign.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.campaigns.create(
+            ...     search_params=search_params, judge_id=judge_id, name=name, description=description, max_nb_events=max_nb_events
+            ... )
+        """
+        response: Campaign = self._native.create(judge_id, search_params, name, description, max_nb_events, options)
+        return response
+
+    async def create_async(
+        self,
+        judge_id: str | UUID,
+        *,
+        search_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup,
+        name: str,
+        description: str,
+        max_nb_events: int,
+        **options: Unpack[CallOptions],
+    ) -> Campaign:
+        """Starts to judge the newest chat completion events that match a filter, in the background.
+
+        The events are selected when the campaign is created. Fails with `CAMPAIGN_NO_MATCHING_EVENTS` if there are
+        none. Servers of the third generation of the API do not have this operation.
+
+        Args:
+            judge_id: ID of the judge.
+            search_params: Filter of the events to judge.
+            name: Name of the campaign. Limits: 5 to 50 characters.
+            description: Description of the campaign.
+            max_nb_events: Maximum number of events to judge. The newest ones are selected. Limits: 1 to 10000.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The created campaign.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.campaigns.create_async(
+            ...     search_params=search_params, judge_id=judge_id, name=name, description=description, max_nb_events=max_nb_events
+            ... )
+        """
+        response: Campaign = await self._native.create_async(
+            judge_id, search_params, name, description, max_nb_events, options
+        )
+        return response
+
+    def fetch(self, campaign_id: str | UUID, **options: Unpack[CallOptions]) -> Campaign:
+        """Returns a campaign.
+
+        Its status is a separate operation. Servers of the third generation of the API do not have this operation.
+
+        Args:
+            campaign_id: ID of the campaign.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The campaign.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.campaigns.fetch(campaign_id=campaign_id)
+        """
+        response: Campaign = self._native.fetch(campaign_id, options)
+        return response
+
+    async def fetch_async(self, campaign_id: str | UUID, **options: Unpack[CallOptions]) -> Campaign:
+        """Returns a campaign.
+
+        Its status is a separate operation. Servers of the third generation of the API do not have this operation.
+
+        Args:
+            campaign_id: ID of the campaign.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The campaign.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.campaigns.fetch_async(campaign_id=campaign_id)
+        """
+        response: Campaign = await self._native.fetch_async(campaign_id, options)
+        return response
+
+    def delete(self, campaign_id: str | UUID, **options: Unpack[CallOptions]) -> None:
+        """Deletes a campaign and cancels it if it is running.
+
+        Answers that were given are kept in the events. Servers of the third generation of the API do not have this
+        operation.
+
+        Args:
+            campaign_id: ID of the campaign.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> mistral.campaigns.delete(campaign_id=campaign_id)
+        """
+        response: None = self._native.delete(campaign_id, options)
+        return response
+
+    async def delete_async(self, campaign_id: str | UUID, **options: Unpack[CallOptions]) -> None:
+        """Deletes a campaign and cancels it if it is running.
+
+        Answers that were given are kept in the events. Servers of the third generation of the API do not have this
+        operation.
+
+        Args:
+            campaign_id: ID of the campaign.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> await mistral.campaigns.delete_async(campaign_id=campaign_id)
+        """
+        response: None = await self._native.delete_async(campaign_id, options)
+        return response
+
+    def fetch_status(self, campaign_id: str | UUID, **options: Unpack[CallOptions]) -> FetchCampaignStatusResponse:
+        """Returns the status of a campaign.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            campaign_id: ID of the campaign.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The status.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.campaigns.fetch_status(campaign_id=campaign_id)
+        """
+        response: FetchCampaignStatusResponse = self._native.fetch_status(campaign_id, options)
+        return response
+
+    async def fetch_status_async(
+        self, campaign_id: str | UUID, **options: Unpack[CallOptions]
+    ) -> FetchCampaignStatusResponse:
+        """Returns the status of a campaign.
+
+        Servers of the third generation of the API do not have this operation.
+
+        Args:
+            campaign_id: ID of the campaign.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The status.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.campaigns.fetch_status_async(campaign_id=campaign_id)
+        """
+        response: FetchCampaignStatusResponse = await self._native.fetch_status_async(campaign_id, options)
+        return response
+
+    def list_events(
+        self,
+        campaign_id: str | UUID,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListCampaignSelectedEventsResponse:
+        """Returns the events that a campaign selected, one page at a time.
+
+        Once an event has been judged, the answer is in `extra_fields`, under `__judge_` followed by the ID of the
+        judge. Servers of the third generation of the API do not have this operation.
+
+        Args:
+            campaign_id: ID of the campaign.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of events.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.campaigns.list_events(campaign_id=campaign_id)
+        """
+        response: ListCampaignSelectedEventsResponse = self._native.list_events(campaign_id, page_size, page, options)
+        return response
+
+    async def list_events_async(
+        self,
+        campaign_id: str | UUID,
+        *,
+        page_size: int | None = None,
+        page: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> ListCampaignSelectedEventsResponse:
+        """Returns the events that a campaign selected, one page at a time.
+
+        Once an event has been judged, the answer is in `extra_fields`, under `__judge_` followed by the ID of the
+        judge. Servers of the third generation of the API do not have this operation.
+
+        Args:
+            campaign_id: ID of the campaign.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            page: Page number, starting from 1. Limits: at least 1. Default: 1.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of events.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.campaigns.list_events_async(campaign_id=campaign_id)
+        """
+        response: ListCampaignSelectedEventsResponse = await self._native.list_events_async(
+            campaign_id, page_size, page, options
+        )
+        return response
+
+    def iter_events(
+        self,
+        campaign_id: str | UUID,
+        *,
+        page_size: int | None = None,
+        prefetch: int | None = None,
+        limit: int | None = None,
+        strict: bool | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Pager[ChatCompletionEventPreview]:
+        """Iterates over every item of `list_events`.
+
+        Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to
+        `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the
+        meantime is returned only once.
+
+        Args:
+            campaign_id: ID of the campaign.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed.
+                Limits: 1 to 64. Default: 8.
+            limit: Maximum number of items to return. Default: no limit.
+            strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have
+                been missed. `True`: also if the number of items differs from the server's count. `False`: never.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.
+            errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.campaigns.iter_events(campaign_id=campaign_id):
+            ...     print(item)
+        """
+        source = self._native.iter_events(campaign_id, page_size, prefetch, limit, strict, options)
+        return Pager(source)
+
+
+class Spans:
+    """Operations of `spans`: `search_spans`, `aggregate`, `search_span_evaluations`, `search_latest_span_evaluations`,
+    `aggregate_span_evaluations`, `list_span_fields`, `list_span_eval_fields`, `fetch_span_field_options`,
+    `fetch_span_eval_field_options`.
+
+    Spans of OpenTelemetry traces, and their evaluations.
+    """
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.resource(client, "spans")
+
+    def search_spans(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpans:
+        """Returns the spans that match a search expression, newest first, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of spans.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.spans.search_spans()
+        """
+        response: GetSpans = self._native.search_spans(from_, to, page_size, cursor, search_expression, options)
+        return response
+
+    async def search_spans_async(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpans:
+        """Returns the spans that match a search expression, newest first, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of spans.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.spans.search_spans_async()
+        """
+        response: GetSpans = await self._native.search_spans_async(
+            from_, to, page_size, cursor, search_expression, options
+        )
+        return response
+
+    def iter_spans(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> FeedPager[GetSpan]:
+        """Iterates over every item of `search_spans`.
+
+        Pages are fetched lazily, one after another: no request is sent until the first item is requested, and no page
+        before an item of it is requested.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            limit: Maximum number of items to return. Default: no limit.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.MistralError: Raised by the loop for any failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.spans.iter_spans():
+            ...     print(item)
+        """
+        source = self._native.iter_spans(from_, to, cursor, search_expression, page_size, limit, options)
+        return FeedPager(source)
+
+    def aggregate(
+        self,
+        metric: MetricDefinition | MetricDefinitionTypedDict,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        dimensions: Iterable[str] | None = None,
+        time_dimension: TimeDimension | TimeDimensionTypedDict | None = None,
+        search_expression: str | None = None,
+        order_by: Iterable[OrderByClause | OrderByClauseTypedDict] | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Aggregation:
+        """Computes a metric over the spans that match a search expression, by time and by the values of fields.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            metric: What to compute.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            dimensions: Fields by whose values the results are grouped.
+            time_dimension: Groups the results by time, too.
+            search_expression: Search expression, such as `service_name = 'shop'`; everything is included if `None`.
+            order_by: How the results are ordered.
+            limit: Maximum number of results. Limits: 1 to 10000. Default: 1000.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The computed values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.spans.aggregate(metric=metric)
+        """
+        response: Aggregation = self._native.aggregate(
+            metric, from_, to, dimensions, time_dimension, search_expression, order_by, limit, options
+        )
+        return response
+
+    async def aggregate_async(
+        self,
+        metric: MetricDefinition | MetricDefinitionTypedDict,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        dimensions: Iterable[str] | None = None,
+        time_dimension: TimeDimension | TimeDimensionTypedDict | None = None,
+        search_expression: str | None = None,
+        order_by: Iterable[OrderByClause | OrderByClauseTypedDict] | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Aggregation:
+        """Computes a metric over the spans that match a search expression, by time and by the values of fields.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            metric: What to compute.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            dimensions: Fields by whose values the results are grouped.
+            time_dimension: Groups the results by time, too.
+            search_expression: Search expression, such as `service_name = 'shop'`; everything is included if `None`.
+            order_by: How the results are ordered.
+            limit: Maximum number of results. Limits: 1 to 10000. Default: 1000.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The computed values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.spans.aggregate_async(metric=metric)
+        """
+        response: Aggregation = await self._native.aggregate_async(
+            metric, from_, to, dimensions, time_dimension, search_expression, order_by, limit, options
+        )
+        return response
+
+    def search_span_evaluations(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpanEvaluations:
+        """Returns the evaluations of spans that match a search expression, newest first, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of evaluations.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.spans.search_span_evaluations()
+        """
+        response: GetSpanEvaluations = self._native.search_span_evaluations(
+            from_, to, page_size, cursor, search_expression, options
+        )
+        return response
+
+    async def search_span_evaluations_async(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpanEvaluations:
+        """Returns the evaluations of spans that match a search expression, newest first, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of evaluations.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.spans.search_span_evaluations_async()
+        """
+        response: GetSpanEvaluations = await self._native.search_span_evaluations_async(
+            from_, to, page_size, cursor, search_expression, options
+        )
+        return response
+
+    def iter_span_evaluations(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> FeedPager[GetSpanEvaluation]:
+        """Iterates over every item of `search_span_evaluations`.
+
+        Pages are fetched lazily, one after another: no request is sent until the first item is requested, and no page
+        before an item of it is requested.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            limit: Maximum number of items to return. Default: no limit.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.MistralError: Raised by the loop for any failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.spans.iter_span_evaluations():
+            ...     print(item)
+        """
+        source = self._native.iter_span_evaluations(from_, to, cursor, search_expression, page_size, limit, options)
+        return FeedPager(source)
+
+    def search_latest_span_evaluations(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpanEvaluations:
+        """Like `search_span_evaluations`, but returns only the newest evaluation of each span and evaluation name.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of evaluations.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.spans.search_latest_span_evaluations()
+        """
+        response: GetSpanEvaluations = self._native.search_latest_span_evaluations(
+            from_, to, page_size, cursor, search_expression, options
+        )
+        return response
+
+    async def search_latest_span_evaluations_async(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpanEvaluations:
+        """Like `search_span_evaluations`, but returns only the newest evaluation of each span and evaluation name.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of evaluations.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.spans.search_latest_span_evaluations_async()
+        """
+        response: GetSpanEvaluations = await self._native.search_latest_span_evaluations_async(
+            from_, to, page_size, cursor, search_expression, options
+        )
+        return response
+
+    def iter_latest_span_evaluations(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> FeedPager[GetSpanEvaluation]:
+        """Iterates over every item of `search_latest_span_evaluations`.
+
+        Pages are fetched lazily, one after another: no request is sent until the first item is requested, and no page
+        before an item of it is requested.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            limit: Maximum number of items to return. Default: no limit.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.MistralError: Raised by the loop for any failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.spans.iter_latest_span_evaluations():
+            ...     print(item)
+        """
+        source = self._native.iter_latest_span_evaluations(
+            from_, to, cursor, search_expression, page_size, limit, options
+        )
+        return FeedPager(source)
+
+    def aggregate_span_evaluations(
+        self,
+        metric: MetricDefinition | MetricDefinitionTypedDict,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        dimensions: Iterable[str] | None = None,
+        time_dimension: TimeDimension | TimeDimensionTypedDict | None = None,
+        search_expression: str | None = None,
+        order_by: Iterable[OrderByClause | OrderByClauseTypedDict] | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Aggregation:
+        """Computes a metric over the evaluations of spans that match a search expression, by time and by the values of
+        fields.
+
+        Only servers of the third generation of the API have this operation.
+
+        Args:
+            metric: What to compute.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            dimensions: Fields by whose values the results are grouped.
+            time_dimension: Groups the results by time, too.
+            search_expression: Search expression, such as `service_name = 'shop'`; everything is included if `None`.
+            order_by: How the results are ordered.
+            limit: Maximum number of results. Limits: 1 to 10000. Default: 1000.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The computed values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.spans.aggregate_span_evaluations(metric=metric)
+        """
+        response: Aggregation = self._native.aggregate_span_evaluations(
+            metric, from_, to, dimensions, time_dimension, search_expression, order_by, limit, options
+        )
+        return response
+
+    async def aggregate_span_evaluations_async(
+        self,
+        metric: MetricDefinition | MetricDefinitionTypedDict,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        dimensions: Iterable[str] | None = None,
+        time_dimension: TimeDimension | TimeDimensionTypedDict | None = None,
+        search_expression: str | None = None,
+        order_by: Iterable[OrderByClause | OrderByClauseTypedDict] | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Aggregation:
+        """Computes a metric over the evaluations of spans that match a search expression, by time and by the values of
+        fields.
+
+        Only servers of the third generation of the API have this operation.
+
+        Args:
+            metric: What to compute.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            dimensions: Fields by whose values the results are grouped.
+            time_dimension: Groups the results by time, too.
+            search_expression: Search expression, such as `service_name = 'shop'`; everything is included if `None`.
+            order_by: How the results are ordered.
+            limit: Maximum number of results. Limits: 1 to 10000. Default: 1000.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The computed values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.spans.aggregate_span_evaluations_async(metric=metric)
+        """
+        response: Aggregation = await self._native.aggregate_span_evaluations_async(
+            metric, from_, to, dimensions, time_dimension, search_expression, order_by, limit, options
+        )
+        return response
+
+    def list_span_fields(self, **options: Unpack[CallOptions]) -> GetSpanFields:
+        """Returns the fields that search expressions and aggregations over spans can use.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.spans.list_span_fields()
+        """
+        response: GetSpanFields = self._native.list_span_fields(options)
+        return response
+
+    async def list_span_fields_async(self, **options: Unpack[CallOptions]) -> GetSpanFields:
+        """Returns the fields that search expressions and aggregations over spans can use.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.spans.list_span_fields_async()
+        """
+        response: GetSpanFields = await self._native.list_span_fields_async(options)
+        return response
+
+    def list_span_eval_fields(self, **options: Unpack[CallOptions]) -> GetSpanEvaluationFields:
+        """Returns the fields that search expressions and aggregations over span evaluations can use.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.spans.list_span_eval_fields()
+        """
+        response: GetSpanEvaluationFields = self._native.list_span_eval_fields(options)
+        return response
+
+    async def list_span_eval_fields_async(self, **options: Unpack[CallOptions]) -> GetSpanEvaluationFields:
+        """Returns the fields that search expressions and aggregations over span evaluations can use.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.spans.list_span_eval_fields_async()
+        """
+        response: GetSpanEvaluationFields = await self._native.list_span_eval_fields_async(options)
+        return response
+
+    def fetch_span_field_options(
+        self,
+        field_name: str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpanFieldOptions:
+        """Returns the values that a field has in the spans of a time range, or `None` if it is free text.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field. A key of a map is written as in search expressions, such as
+                `span_attributes['http.method']`.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.spans.fetch_span_field_options(field_name=field_name)
+        """
+        response: GetSpanFieldOptions = self._native.fetch_span_field_options(field_name, from_, to, options)
+        return response
+
+    async def fetch_span_field_options_async(
+        self,
+        field_name: str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpanFieldOptions:
+        """Returns the values that a field has in the spans of a time range, or `None` if it is free text.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field. A key of a map is written as in search expressions, such as
+                `span_attributes['http.method']`.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.spans.fetch_span_field_options_async(field_name=field_name)
+        """
+        response: GetSpanFieldOptions = await self._native.fetch_span_field_options_async(
+            field_name, from_, to, options
+        )
+        return response
+
+    def fetch_span_eval_field_options(
+        self,
+        field_name: str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpanEvaluationFieldOptions:
+        """Returns the values that a field has in the span evaluations of a time range, or `None` if it is free text.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field. A key of a map is written as in search expressions, such as
+                `span_attributes['http.method']`.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.spans.fetch_span_eval_field_options(field_name=field_name)
+        """
+        response: GetSpanEvaluationFieldOptions = self._native.fetch_span_eval_field_options(
+            field_name, from_, to, options
+        )
+        return response
+
+    async def fetch_span_eval_field_options_async(
+        self,
+        field_name: str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpanEvaluationFieldOptions:
+        """Returns the values that a field has in the span evaluations of a time range, or `None` if it is free text.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field. A key of a map is written as in search expressions, such as
+                `span_attributes['http.method']`.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.spans.fetch_span_eval_field_options_async(field_name=field_name)
+        """
+        response: GetSpanEvaluationFieldOptions = await self._native.fetch_span_eval_field_options_async(
+            field_name, from_, to, options
+        )
+        return response
+
+
+class Traces:
+    """Operations of `traces`: `search`, `aggregate`, `get_trace_by_id`, `get_trace_spans`, `get_span_by_id`,
+    `get_trace_fields`, `fetch_options`.
+
+    OpenTelemetry traces.
+    """
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.resource(client, "traces")
+
+    def search(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetTraces:
+        """Returns the traces that match a search expression, newest first, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of traces.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.traces.search()
+        """
+        response: GetTraces = self._native.search(from_, to, page_size, cursor, search_expression, options)
+        return response
+
+    async def search_async(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetTraces:
+        """Returns the traces that match a search expression, newest first, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of traces.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.traces.search_async()
+        """
+        response: GetTraces = await self._native.search_async(from_, to, page_size, cursor, search_expression, options)
+        return response
+
+    def iter(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> FeedPager[GetTrace]:
+        """Iterates over every item of `search`.
+
+        Pages are fetched lazily, one after another: no request is sent until the first item is requested, and no page
+        before an item of it is requested.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            limit: Maximum number of items to return. Default: no limit.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.MistralError: Raised by the loop for any failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.traces.iter():
+            ...     print(item)
+        """
+        source = self._native.iter(from_, to, cursor, search_expression, page_size, limit, options)
+        return FeedPager(source)
+
+    def aggregate(
+        self,
+        metric: MetricDefinition | MetricDefinitionTypedDict,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        dimensions: Iterable[str] | None = None,
+        time_dimension: TimeDimension | TimeDimensionTypedDict | None = None,
+        search_expression: str | None = None,
+        order_by: Iterable[OrderByClause | OrderByClauseTypedDict] | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Aggregation:
+        """Computes a metric over the traces that match a search expression, by time and by the values of fields.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            metric: What to compute.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            dimensions: Fields by whose values the results are grouped.
+            time_dimension: Groups the results by time, too.
+            search_expression: Search expression, such as `service_name = 'shop'`; everything is included if `None`.
+            order_by: How the results are ordered.
+            limit: Maximum number of results. Limits: 1 to 10000. Default: 1000.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The computed values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.traces.aggregate(metric=metric)
+        """
+        response: Aggregation = self._native.aggregate(
+            metric, from_, to, dimensions, time_dimension, search_expression, order_by, limit, options
+        )
+        return response
+
+    async def aggregate_async(
+        self,
+        metric: MetricDefinition | MetricDefinitionTypedDict,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        dimensions: Iterable[str] | None = None,
+        time_dimension: TimeDimension | TimeDimensionTypedDict | None = None,
+        search_expression: str | None = None,
+        order_by: Iterable[OrderByClause | OrderByClauseTypedDict] | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Aggregation:
+        """Computes a metric over the traces that match a search expression, by time and by the values of fields.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            metric: What to compute.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            dimensions: Fields by whose values the results are grouped.
+            time_dimension: Groups the results by time, too.
+            search_expression: Search expression, such as `service_name = 'shop'`; everything is included if `None`.
+            order_by: How the results are ordered.
+            limit: Maximum number of results. Limits: 1 to 10000. Default: 1000.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The computed values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.traces.aggregate_async(metric=metric)
+        """
+        response: Aggregation = await self._native.aggregate_async(
+            metric, from_, to, dimensions, time_dimension, search_expression, order_by, limit, options
+        )
+        return response
+
+    def get_trace_by_id(self, trace_id: str | UUID, **options: Unpack[CallOptions]) -> GetTrace:
+        """Returns the summary of a trace.
+
+        Fails with `TRACE_NOT_FOUND` if it does not exist. Servers of the first generation of the API do not have this
+        operation.
+
+        Args:
+            trace_id: ID of the trace, as 32 hexadecimal digits.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The trace.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.traces.get_trace_by_id(trace_id=trace_id)
+        """
+        response: GetTrace = self._native.get_trace_by_id(trace_id, options)
+        return response
+
+    async def get_trace_by_id_async(self, trace_id: str | UUID, **options: Unpack[CallOptions]) -> GetTrace:
+        """Returns the summary of a trace.
+
+        Fails with `TRACE_NOT_FOUND` if it does not exist. Servers of the first generation of the API do not have this
+        operation.
+
+        Args:
+            trace_id: ID of the trace, as 32 hexadecimal digits.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The trace.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.traces.get_trace_by_id_async(trace_id=trace_id)
+        """
+        response: GetTrace = await self._native.get_trace_by_id_async(trace_id, options)
+        return response
+
+    def get_trace_spans(
+        self,
+        trace_id: str | UUID,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpans:
+        """Returns the spans of a trace in the order they started, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            trace_id: ID of the trace, as 32 hexadecimal digits.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of spans.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.traces.get_trace_spans(trace_id=trace_id)
+        """
+        response: GetSpans = self._native.get_trace_spans(trace_id, from_, to, page_size, cursor, options)
+        return response
+
+    async def get_trace_spans_async(
+        self,
+        trace_id: str | UUID,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpans:
+        """Returns the spans of a trace in the order they started, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            trace_id: ID of the trace, as 32 hexadecimal digits.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of spans.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.traces.get_trace_spans_async(trace_id=trace_id)
+        """
+        response: GetSpans = await self._native.get_trace_spans_async(trace_id, from_, to, page_size, cursor, options)
+        return response
+
+    def iter_trace_spans(
+        self,
+        trace_id: str | UUID,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        cursor: str | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> FeedPager[GetSpan]:
+        """Iterates over every item of `get_trace_spans`.
+
+        Pages are fetched lazily, one after another: no request is sent until the first item is requested, and no page
+        before an item of it is requested.
+
+        Args:
+            trace_id: ID of the trace, as 32 hexadecimal digits.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            limit: Maximum number of items to return. Default: no limit.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.MistralError: Raised by the loop for any failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.traces.iter_trace_spans(trace_id=trace_id):
+            ...     print(item)
+        """
+        source = self._native.iter_trace_spans(trace_id, from_, to, cursor, page_size, limit, options)
+        return FeedPager(source)
+
+    def get_span_by_id(
+        self,
+        trace_id: str | UUID,
+        span_id: str | UUID,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpan:
+        """Returns a span of a trace.
+
+        Fails with `SPAN_NOT_FOUND` if it does not exist. Servers of the first generation of the API do not have this
+        operation.
+
+        Args:
+            trace_id: ID of the trace, as 32 hexadecimal digits.
+            span_id: ID of the span, as 16 hexadecimal digits.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The span.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.traces.get_span_by_id(trace_id=trace_id, span_id=span_id)
+        """
+        response: GetSpan = self._native.get_span_by_id(trace_id, span_id, from_, to, options)
+        return response
+
+    async def get_span_by_id_async(
+        self,
+        trace_id: str | UUID,
+        span_id: str | UUID,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetSpan:
+        """Returns a span of a trace.
+
+        Fails with `SPAN_NOT_FOUND` if it does not exist. Servers of the first generation of the API do not have this
+        operation.
+
+        Args:
+            trace_id: ID of the trace, as 32 hexadecimal digits.
+            span_id: ID of the span, as 16 hexadecimal digits.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The span.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.traces.get_span_by_id_async(trace_id=trace_id, span_id=span_id)
+        """
+        response: GetSpan = await self._native.get_span_by_id_async(trace_id, span_id, from_, to, options)
+        return response
+
+    def get_trace_fields(self, **options: Unpack[CallOptions]) -> GetTraceFields:
+        """Returns the fields that search expressions and aggregations over traces can use.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.traces.get_trace_fields()
+        """
+        response: GetTraceFields = self._native.get_trace_fields(options)
+        return response
+
+    async def get_trace_fields_async(self, **options: Unpack[CallOptions]) -> GetTraceFields:
+        """Returns the fields that search expressions and aggregations over traces can use.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.traces.get_trace_fields_async()
+        """
+        response: GetTraceFields = await self._native.get_trace_fields_async(options)
+        return response
+
+    def fetch_options(
+        self,
+        field_name: str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetTraceFieldOptions:
+        """Returns the values that a field has in the traces of a time range, or `None` if it is free text.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field. A key of a map is written as in search expressions, such as
+                `span_attributes['http.method']`.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.traces.fetch_options(field_name=field_name)
+        """
+        response: GetTraceFieldOptions = self._native.fetch_options(field_name, from_, to, options)
+        return response
+
+    async def fetch_options_async(
+        self,
+        field_name: str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetTraceFieldOptions:
+        """Returns the values that a field has in the traces of a time range, or `None` if it is free text.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field. A key of a map is written as in search expressions, such as
+                `span_attributes['http.method']`.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.traces.fetch_options_async(field_name=field_name)
+        """
+        response: GetTraceFieldOptions = await self._native.fetch_options_async(field_name, from_, to, options)
+        return response
+
+
+class Logs:
+    """Operations of `logs`: `search`, `list`, `fetch_options`.
+
+    OpenTelemetry log records.
+    """
+
+    def __init__(self, client: _native.Client, /) -> None:
+        """Creates the resource of a client. `Mistral` creates it on first access."""
+        self._client = client
+        self._native = _native.resource(client, "logs")
+
+    def search(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        order: SortOrder | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetLogs:
+        """Returns the log records that match a search expression, in the order of their times, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            order: Order of the records by time: `desc` (default), newest first, or `asc`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of log records.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.logs.search()
+        """
+        response: GetLogs = self._native.search(from_, to, page_size, cursor, search_expression, order, options)
+        return response
+
+    async def search_async(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        page_size: int | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        order: SortOrder | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetLogs:
+        """Returns the log records that match a search expression, in the order of their times, one page at a time.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            page_size: Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            order: Order of the records by time: `desc` (default), newest first, or `asc`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A page of log records.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.logs.search_async()
+        """
+        response: GetLogs = await self._native.search_async(
+            from_, to, page_size, cursor, search_expression, order, options
+        )
+        return response
+
+    def iter(
+        self,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        cursor: str | None = None,
+        search_expression: str | None = None,
+        order: SortOrder | str | None = None,
+        page_size: int | None = None,
+        limit: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> FeedPager[GetLog]:
+        """Iterates over every item of `search`.
+
+        Pages are fetched lazily, one after another: no request is sent until the first item is requested, and no page
+        before an item of it is requested.
+
+        Args:
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            cursor: Cursor of the previous page, to get the next one; omit it to get the first page.
+            search_expression: Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+                matches if `None`.
+            order: Order of the records by time: `desc` (default), newest first, or `asc`.
+            page_size: Number of items per page. Limits: 1 to 100. Default: 100.
+            limit: Maximum number of items to return. Default: no limit.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            A pager, for `for` and `async for`. Every loop starts from the beginning.
+
+        Raises:
+            errors.MistralError: Raised by the loop for any failure; see `errors` for the subclasses.
+
+        Example:
+            >>> for item in mistral.logs.iter():
+            ...     print(item)
+        """
+        source = self._native.iter(from_, to, cursor, search_expression, order, page_size, limit, options)
+        return FeedPager(source)
+
+    def list(self, **options: Unpack[CallOptions]) -> GetLogFields:
+        """Returns the fields that search expressions over log records can use.
+
+        To list log records, search them. Servers of the first generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.logs.list()
+        """
+        response: GetLogFields = self._native.list(options)
+        return response
+
+    async def list_async(self, **options: Unpack[CallOptions]) -> GetLogFields:
+        """Returns the fields that search expressions over log records can use.
+
+        To list log records, search them. Servers of the first generation of the API do not have this operation.
+
+        Args:
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The fields.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.logs.list_async()
+        """
+        response: GetLogFields = await self._native.list_async(options)
+        return response
+
+    def fetch_options(
+        self,
+        field_name: str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetLogFieldOptions:
+        """Returns the values that a field has in the log records of a time range, or `None` if it is free text.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field. A key of a map is written as in search expressions, such as
+                `span_attributes['http.method']`.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = mistral.logs.fetch_options(field_name=field_name)
+        """
+        response: GetLogFieldOptions = self._native.fetch_options(field_name, from_, to, options)
+        return response
+
+    async def fetch_options_async(
+        self,
+        field_name: str,
+        *,
+        from_: datetime | str | None = None,
+        to: datetime | str | None = None,
+        **options: Unpack[CallOptions],
+    ) -> GetLogFieldOptions:
+        """Returns the values that a field has in the log records of a time range, or `None` if it is free text.
+
+        Servers of the first generation of the API do not have this operation.
+
+        Args:
+            field_name: Name of the field. A key of a map is written as in search expressions, such as
+                `span_attributes['http.method']`.
+            from_: Start of the time range, inclusive; unbounded if `None`.
+            to: End of the time range, exclusive; unbounded if `None`.
+            options: Options of this call: `timeout`, `deadline`, `max_retries`, `retry`, `headers` and `server_url`;
+                see `types.CallOptions`.
+
+        Returns:
+            The values.
+
+        Raises:
+            errors.ValidationError: An argument is invalid. Most invalid arguments are rejected before a request is
+                sent.
+            errors.MistralError: Any other failure; see `errors` for the subclasses.
+
+        Example:
+            >>> response = await mistral.logs.fetch_options_async(field_name=field_name)
+        """
+        response: GetLogFieldOptions = await self._native.fetch_options_async(field_name, from_, to, options)
         return response

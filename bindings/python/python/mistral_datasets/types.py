@@ -6,17 +6,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from os import PathLike
 from typing import IO, Any, ClassVar, Literal, Protocol, TypeAlias, TypedDict
 
+from mistral_datasets import _requests
 from mistral_datasets._call_options import CallOptions, RetryConfig
 from mistral_datasets._download import Download
-from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport
-from mistral_datasets._pager import ExportedRecords, Page, Pager, Pages
+from mistral_datasets._filters import FieldName
+from mistral_datasets._native import CreateReport, ExportedRecord, ImportReport, SpanImportReport
+from mistral_datasets._pager import ExportedRecords, FeedPage, FeedPager, FeedPages, Page, Pager, Pages
 from mistral_datasets._preview import Preview
 from mistral_datasets._progress import Progress
 from mistral_datasets._raw import RawResponse
-from mistral_datasets._reports import ExportReport, ImportedFile, InvalidLine, Outcome, UnknownFile
+from mistral_datasets._reports import ExportReport, ImportedFile, ImportedSpans, InvalidLine, Outcome, UnknownFile
+from mistral_datasets._requests import *
 from mistral_datasets._task_handle import TaskHandle
 from mistral_datasets._typed import TypedExportedRecord, TypedRecord
-from mistral_datasets.models import DatasetRecord
+from mistral_datasets.models import DatasetRecord, GetSpan, SpanDatasetMappingContract, TelemetrySpanReference
 
 __all__ = [
     "JSON",
@@ -33,12 +36,18 @@ __all__ = [
     "ExportReport",
     "ExportedRecord",
     "ExportedRecords",
+    "FeedPage",
+    "FeedPager",
+    "FeedPages",
+    "FieldName",
     "FileInput",
     "FileUpload",
     "FunctionCall",
     "ImagePart",
+    "ImportableSpan",
     "ImportReport",
     "ImportedFile",
+    "ImportedSpans",
     "InvalidLine",
     "JSONObject",
     "Line",
@@ -54,6 +63,8 @@ __all__ = [
     "RawResponse",
     "Readable",
     "RetryConfig",
+    "SpanImportReport",
+    "SpanMapping",
     "SystemMessage",
     "TaskHandle",
     "TextPart",
@@ -64,6 +75,7 @@ __all__ = [
     "UnknownFile",
     "UserMessage",
 ]
+__all__ += _requests.__all__
 
 JSON: TypeAlias = Any
 """A JSON value: `dict`, `list`, `str`, `int`, `float`, `bool` or `None`."""
@@ -91,6 +103,12 @@ dict.
 
 Line: TypeAlias = str | bytes | JSONObject
 """A line of JSONL, as a string or an object, or a chunk of bytes of any size."""
+
+ImportableSpan: TypeAlias = GetSpan | TelemetrySpanReference | TelemetrySpanReferenceTypedDict
+"""A span to import: a span of a search, a reference to one, or a dict with `trace_id` and `span_id`."""
+
+SpanMapping: TypeAlias = SpanDatasetMappingContract | SpanDatasetMappingContractTypedDict
+"""Which attributes of a span become which keys of a record's payload."""
 
 ProgressCallback: TypeAlias = Callable[[Progress], object] | bool | None
 """A callback that receives `Progress` updates, or `True` for a tqdm progress bar. `False` is the same as `None`."""

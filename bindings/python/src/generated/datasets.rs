@@ -5,10 +5,11 @@
 
 //! The operations of `datasets`.
 
-use mistral_datasets::{Client, types};
+use mistral_datasets::{Client, IntoId, types};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::models::{SpanDatasetMappingContract, TelemetrySpanReference};
 use crate::arguments::{self, Id, Many};
 use crate::body;
 use crate::call::{limited, run, run_async, send, send_async};
@@ -22,14 +23,15 @@ pub struct Datasets {
     session: Session,
 }
 
+impl Datasets {
+    /// Creates the calls of a client.
+    pub fn new(session: Session) -> Self {
+        Self { session }
+    }
+}
+
 #[pymethods]
 impl Datasets {
-    #[new]
-    #[pyo3(signature = (client, /))]
-    fn with_client(client: &Bound<'_, Session>) -> Self {
-        Self { session: client.get().clone() }
-    }
-
     fn list(
         &self,
         py: Python<'_>,
@@ -270,17 +272,16 @@ impl Datasets {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Py<PyAny>> {
         let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
-        let source = arguments::optional::<String>(source, "source")?;
+        let payload = body::json(payload, "create_record", "payload")?;
+        let properties = body::json(properties, "create_record", "properties")?;
+        let source =
+            arguments::optional::<String>(source, "source")?.map(types::RecordSource::from);
         let blocking = self.session.blocking(options, "datasets.create_record")?;
         let call = blocking
             .client()
             .datasets()
-            .create_record(
-                dataset_id,
-                body::json(payload, "create_record", "payload")?,
-                body::json(properties, "create_record", "properties")?,
-            )
-            .source(source.map(types::RecordSource::from));
+            .create_record(dataset_id, payload, properties)
+            .source(source);
         send(py, blocking, call)
     }
 
@@ -294,17 +295,16 @@ impl Datasets {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
-        let source = arguments::optional::<String>(source, "source")?;
+        let payload = body::json(payload, "create_record", "payload")?;
+        let properties = body::json(properties, "create_record", "properties")?;
+        let source =
+            arguments::optional::<String>(source, "source")?.map(types::RecordSource::from);
         let call = self
             .session
             .client_with(options, "datasets.create_record_async")?
             .datasets()
-            .create_record(
-                dataset_id,
-                body::json(payload, "create_record", "payload")?,
-                body::json(properties, "create_record", "properties")?,
-            )
-            .source(source.map(types::RecordSource::from));
+            .create_record(dataset_id, payload, properties)
+            .source(source);
         send_async(py, "datasets.create_record_async", &self.session, call)
     }
 
@@ -371,7 +371,9 @@ impl Datasets {
     ) -> PyResult<Py<PyAny>> {
         let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
         let completion_event_ids =
-            arguments::required::<Many<String>>(completion_event_ids, "completion_event_ids")?;
+            arguments::required::<Many<String>>(completion_event_ids, "completion_event_ids")?
+                .into_iter()
+                .collect::<Vec<_>>();
         let wait = arguments::required::<bool>(wait, "wait")?;
         let wait_timeout = arguments::optional::<Seconds>(wait_timeout, "wait_timeout")?;
         let blocking = self.session.blocking(options, "datasets.import_from_explorer")?;
@@ -395,7 +397,9 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
         let completion_event_ids =
-            arguments::required::<Many<String>>(completion_event_ids, "completion_event_ids")?;
+            arguments::required::<Many<String>>(completion_event_ids, "completion_event_ids")?
+                .into_iter()
+                .collect::<Vec<_>>();
         let wait = arguments::required::<bool>(wait, "wait")?;
         let wait_timeout = arguments::optional::<Seconds>(wait_timeout, "wait_timeout")?;
         let call = self
@@ -478,7 +482,9 @@ impl Datasets {
     ) -> PyResult<Py<PyAny>> {
         let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
         let conversation_ids =
-            arguments::required::<Many<String>>(conversation_ids, "conversation_ids")?;
+            arguments::required::<Many<String>>(conversation_ids, "conversation_ids")?
+                .into_iter()
+                .collect::<Vec<_>>();
         let wait = arguments::required::<bool>(wait, "wait")?;
         let wait_timeout = arguments::optional::<Seconds>(wait_timeout, "wait_timeout")?;
         let blocking = self.session.blocking(options, "datasets.import_from_playground")?;
@@ -502,7 +508,9 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
         let conversation_ids =
-            arguments::required::<Many<String>>(conversation_ids, "conversation_ids")?;
+            arguments::required::<Many<String>>(conversation_ids, "conversation_ids")?
+                .into_iter()
+                .collect::<Vec<_>>();
         let wait = arguments::required::<bool>(wait, "wait")?;
         let wait_timeout = arguments::optional::<Seconds>(wait_timeout, "wait_timeout")?;
         let call = self
@@ -533,7 +541,10 @@ impl Datasets {
     ) -> PyResult<Py<PyAny>> {
         let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
         let dataset_record_ids =
-            arguments::required::<Many<Id>>(dataset_record_ids, "dataset_record_ids")?;
+            arguments::required::<Many<Id>>(dataset_record_ids, "dataset_record_ids")?
+                .into_iter()
+                .map(IntoId::into_id)
+                .collect::<Vec<_>>();
         let wait = arguments::required::<bool>(wait, "wait")?;
         let wait_timeout = arguments::optional::<Seconds>(wait_timeout, "wait_timeout")?;
         let blocking = self.session.blocking(options, "datasets.import_from_dataset_records")?;
@@ -559,7 +570,10 @@ impl Datasets {
     ) -> PyResult<Bound<'py, PyAny>> {
         let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
         let dataset_record_ids =
-            arguments::required::<Many<Id>>(dataset_record_ids, "dataset_record_ids")?;
+            arguments::required::<Many<Id>>(dataset_record_ids, "dataset_record_ids")?
+                .into_iter()
+                .map(IntoId::into_id)
+                .collect::<Vec<_>>();
         let wait = arguments::required::<bool>(wait, "wait")?;
         let wait_timeout = arguments::optional::<Seconds>(wait_timeout, "wait_timeout")?;
         let call = self
@@ -576,6 +590,82 @@ impl Datasets {
             )
         } else {
             send_async(py, "datasets.import_from_dataset_records_async", &self.session, call)
+        }
+    }
+
+    fn import_from_spans(
+        &self,
+        py: Python<'_>,
+        dataset_id: &Bound<'_, PyAny>,
+        span_references: &Bound<'_, PyAny>,
+        mapping_contract: &Bound<'_, PyAny>,
+        wait: &Bound<'_, PyAny>,
+        wait_timeout: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Py<PyAny>> {
+        let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
+        let span_references = body::values::<Py<TelemetrySpanReference>>(
+            span_references,
+            "import_from_spans",
+            "span_references",
+        )?;
+        let mapping_contract = body::value::<Py<SpanDatasetMappingContract>>(
+            mapping_contract,
+            "import_from_spans",
+            "mapping_contract",
+        )?;
+        let wait = arguments::required::<bool>(wait, "wait")?;
+        let wait_timeout = arguments::optional::<Seconds>(wait_timeout, "wait_timeout")?;
+        let blocking = self.session.blocking(options, "datasets.import_from_spans")?;
+        let call = blocking.client().datasets().import_from_spans(
+            dataset_id,
+            span_references,
+            mapping_contract,
+        );
+        if wait {
+            run(py, blocking, limited(call.wait(), wait_timeout))
+        } else {
+            send(py, blocking, call)
+        }
+    }
+
+    fn import_from_spans_async<'py>(
+        &self,
+        py: Python<'py>,
+        dataset_id: &Bound<'_, PyAny>,
+        span_references: &Bound<'_, PyAny>,
+        mapping_contract: &Bound<'_, PyAny>,
+        wait: &Bound<'_, PyAny>,
+        wait_timeout: &Bound<'_, PyAny>,
+        options: &Bound<'_, PyDict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let dataset_id = arguments::required::<Id>(dataset_id, "dataset_id")?;
+        let span_references = body::values::<Py<TelemetrySpanReference>>(
+            span_references,
+            "import_from_spans",
+            "span_references",
+        )?;
+        let mapping_contract = body::value::<Py<SpanDatasetMappingContract>>(
+            mapping_contract,
+            "import_from_spans",
+            "mapping_contract",
+        )?;
+        let wait = arguments::required::<bool>(wait, "wait")?;
+        let wait_timeout = arguments::optional::<Seconds>(wait_timeout, "wait_timeout")?;
+        let call = self
+            .session
+            .client_with(options, "datasets.import_from_spans_async")?
+            .datasets()
+            .import_from_spans(dataset_id, span_references, mapping_contract);
+        if wait {
+            run_async(
+                py,
+                "datasets.import_from_spans_async",
+                &self.session,
+                limited(call.wait(), wait_timeout),
+            )
+        } else {
+            send_async(py, "datasets.import_from_spans_async", &self.session, call)
         }
     }
 

@@ -19,14 +19,15 @@ pub struct Files {
     session: Session,
 }
 
+impl Files {
+    /// Creates the calls of a client.
+    pub fn new(session: Session) -> Self {
+        Self { session }
+    }
+}
+
 #[pymethods]
 impl Files {
-    #[new]
-    #[pyo3(signature = (client, /))]
-    fn with_client(client: &Bound<'_, Session>) -> Self {
-        Self { session: client.get().clone() }
-    }
-
     fn list(
         &self,
         py: Python<'_>,

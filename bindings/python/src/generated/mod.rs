@@ -3,20 +3,27 @@
 
 //! Classes generated from the OpenAPI document. Doc comments become Python docstrings.
 
+mod campaigns;
+mod chat_completion_events;
 mod datasets;
+mod fields;
 mod files;
+mod judges;
+mod logs;
 mod models;
 mod records;
+mod spans;
+mod traces;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+
+use crate::session::Session;
 
 pub use models::*;
 
 /// Adds the classes to the module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<datasets::Datasets>()?;
-    module.add_class::<records::Records>()?;
-    module.add_class::<files::Files>()?;
     module.add_class::<models::Dataset>()?;
     module.add_class::<models::DatasetPage>()?;
     module.add_class::<models::ListDatasetsResponse>()?;
@@ -28,10 +35,91 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<models::TaskPage>()?;
     module.add_class::<models::ListTasksResponse>()?;
     module.add_class::<models::ExportResponse>()?;
-    module.add_class::<models::JudgeRecordResponse>()?;
     module.add_class::<models::File>()?;
     module.add_class::<models::ListFilesResponse>()?;
     module.add_class::<models::DeleteFileResponse>()?;
     module.add_class::<models::SignedUrl>()?;
+    module.add_class::<models::FilterCondition>()?;
+    module.add_class::<models::FilterGroup>()?;
+    module.add_class::<models::FilterPayload>()?;
+    module.add_class::<models::ChatCompletionEventPreview>()?;
+    module.add_class::<models::ChatTranscriptionEvent>()?;
+    module.add_class::<models::ChatCompletionEvent>()?;
+    module.add_class::<models::ChatCompletionEventFeed>()?;
+    module.add_class::<models::SearchChatCompletionEventsResponse>()?;
+    module.add_class::<models::SearchChatCompletionEventIdsResponse>()?;
+    module.add_class::<models::FieldDefinition>()?;
+    module.add_class::<models::FieldGroup>()?;
+    module.add_class::<models::ListChatCompletionFieldsResponse>()?;
+    module.add_class::<models::FetchChatCompletionFieldOptionsResponse>()?;
+    module.add_class::<models::FieldOptionCount>()?;
+    module.add_class::<models::FetchFieldOptionCountsResponse>()?;
+    module.add_class::<models::JudgeClassificationOutputOption>()?;
+    module.add_class::<models::JudgeClassificationOutput>()?;
+    module.add_class::<models::JudgeRegressionOutput>()?;
+    module.add_class::<models::CreateJudgeRequest>()?;
+    module.add_class::<models::Judge>()?;
+    module.add_class::<models::JudgePage>()?;
+    module.add_class::<models::ListJudgesResponse>()?;
+    module.add_class::<models::JudgeOutput>()?;
+    module.add_class::<models::Campaign>()?;
+    module.add_class::<models::CampaignPage>()?;
+    module.add_class::<models::ListCampaignsResponse>()?;
+    module.add_class::<models::FetchCampaignStatusResponse>()?;
+    module.add_class::<models::ChatCompletionEventPage>()?;
+    module.add_class::<models::ListCampaignSelectedEventsResponse>()?;
+    module.add_class::<models::GetSpan>()?;
+    module.add_class::<models::SpanFeed>()?;
+    module.add_class::<models::GetSpans>()?;
+    module.add_class::<models::GetTrace>()?;
+    module.add_class::<models::TraceFeed>()?;
+    module.add_class::<models::GetTraces>()?;
+    module.add_class::<models::GetLog>()?;
+    module.add_class::<models::LogFeed>()?;
+    module.add_class::<models::GetLogs>()?;
+    module.add_class::<models::GetSpanEvaluation>()?;
+    module.add_class::<models::SpanEvaluationFeed>()?;
+    module.add_class::<models::GetSpanEvaluations>()?;
+    module.add_class::<models::OtelFieldDefinition>()?;
+    module.add_class::<models::GetSpanFields>()?;
+    module.add_class::<models::GetSpanEvaluationFields>()?;
+    module.add_class::<models::GetTraceFields>()?;
+    module.add_class::<models::GetLogFields>()?;
+    module.add_class::<models::GetSpanFieldOptions>()?;
+    module.add_class::<models::GetSpanEvaluationFieldOptions>()?;
+    module.add_class::<models::GetTraceFieldOptions>()?;
+    module.add_class::<models::GetLogFieldOptions>()?;
+    module.add_class::<models::MetricDefinition>()?;
+    module.add_class::<models::TimeDimension>()?;
+    module.add_class::<models::OrderByClause>()?;
+    module.add_class::<models::AggregationRow>()?;
+    module.add_class::<models::AggregationMeta>()?;
+    module.add_class::<models::Aggregation>()?;
+    module.add_class::<models::TelemetrySpanReference>()?;
+    module.add_class::<models::SpanDatasetSourceReference>()?;
+    module.add_class::<models::SpanDatasetMapping>()?;
+    module.add_class::<models::SpanDatasetMappingContract>()?;
     Ok(())
+}
+
+/// Returns the calls of a resource group, such as `datasets.records`.
+#[pyfunction]
+#[pyo3(signature = (client, group, /))]
+pub fn resource(client: &Bound<'_, Session>, group: &str) -> PyResult<Py<PyAny>> {
+    let (py, session) = (client.py(), client.get().clone());
+    Ok(match group {
+        "datasets" => Py::new(py, datasets::Datasets::new(session))?.into_any(),
+        "datasets.records" => Py::new(py, records::Records::new(session))?.into_any(),
+        "files" => Py::new(py, files::Files::new(session))?.into_any(),
+        "chat_completion_events" => {
+            Py::new(py, chat_completion_events::ChatCompletionEvents::new(session))?.into_any()
+        }
+        "chat_completion_events.fields" => Py::new(py, fields::Fields::new(session))?.into_any(),
+        "judges" => Py::new(py, judges::Judges::new(session))?.into_any(),
+        "campaigns" => Py::new(py, campaigns::Campaigns::new(session))?.into_any(),
+        "spans" => Py::new(py, spans::Spans::new(session))?.into_any(),
+        "traces" => Py::new(py, traces::Traces::new(session))?.into_any(),
+        "logs" => Py::new(py, logs::Logs::new(session))?.into_any(),
+        _ => return Err(PyValueError::new_err(format!("unknown resource group `{group}`"))),
+    })
 }

@@ -5,9 +5,11 @@
 
 //! The operations of `datasets.records`.
 
+use mistral_datasets::IntoId;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use super::models::CreateJudgeRequest;
 use crate::arguments::{self, Id, Many};
 use crate::body;
 use crate::call::{send, send_async};
@@ -19,14 +21,15 @@ pub struct Records {
     session: Session,
 }
 
+impl Records {
+    /// Creates the calls of a client.
+    pub fn new(session: Session) -> Self {
+        Self { session }
+    }
+}
+
 #[pymethods]
 impl Records {
-    #[new]
-    #[pyo3(signature = (client, /))]
-    fn with_client(client: &Bound<'_, Session>) -> Self {
-        Self { session: client.get().clone() }
-    }
-
     fn bulk_delete(
         &self,
         py: Python<'_>,
@@ -34,7 +37,10 @@ impl Records {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Py<PyAny>> {
         let dataset_record_ids =
-            arguments::required::<Many<Id>>(dataset_record_ids, "dataset_record_ids")?;
+            arguments::required::<Many<Id>>(dataset_record_ids, "dataset_record_ids")?
+                .into_iter()
+                .map(IntoId::into_id)
+                .collect::<Vec<_>>();
         let blocking = self.session.blocking(options, "datasets.records.bulk_delete")?;
         let call = blocking.client().datasets().records().bulk_delete(dataset_record_ids);
         send(py, blocking, call)
@@ -47,7 +53,10 @@ impl Records {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let dataset_record_ids =
-            arguments::required::<Many<Id>>(dataset_record_ids, "dataset_record_ids")?;
+            arguments::required::<Many<Id>>(dataset_record_ids, "dataset_record_ids")?
+                .into_iter()
+                .map(IntoId::into_id)
+                .collect::<Vec<_>>();
         let call = self
             .session
             .client_with(options, "datasets.records.bulk_delete_async")?
@@ -121,11 +130,10 @@ impl Records {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Py<PyAny>> {
         let dataset_record_id = arguments::required::<Id>(dataset_record_id, "dataset_record_id")?;
+        let payload = body::json(payload, "update_record_payload", "payload")?;
         let blocking = self.session.blocking(options, "datasets.records.update_payload")?;
-        let call = blocking.client().datasets().records().update_payload(
-            dataset_record_id,
-            body::json(payload, "update_record_payload", "payload")?,
-        );
+        let call =
+            blocking.client().datasets().records().update_payload(dataset_record_id, payload);
         send(py, blocking, call)
     }
 
@@ -137,15 +145,13 @@ impl Records {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let dataset_record_id = arguments::required::<Id>(dataset_record_id, "dataset_record_id")?;
+        let payload = body::json(payload, "update_record_payload", "payload")?;
         let call = self
             .session
             .client_with(options, "datasets.records.update_payload_async")?
             .datasets()
             .records()
-            .update_payload(
-                dataset_record_id,
-                body::json(payload, "update_record_payload", "payload")?,
-            );
+            .update_payload(dataset_record_id, payload);
         send_async(py, "datasets.records.update_payload_async", &self.session, call)
     }
 
@@ -157,11 +163,10 @@ impl Records {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Py<PyAny>> {
         let dataset_record_id = arguments::required::<Id>(dataset_record_id, "dataset_record_id")?;
+        let properties = body::json(properties, "update_record_properties", "properties")?;
         let blocking = self.session.blocking(options, "datasets.records.update_properties")?;
-        let call = blocking.client().datasets().records().update_properties(
-            dataset_record_id,
-            body::json(properties, "update_record_properties", "properties")?,
-        );
+        let call =
+            blocking.client().datasets().records().update_properties(dataset_record_id, properties);
         send(py, blocking, call)
     }
 
@@ -173,15 +178,13 @@ impl Records {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let dataset_record_id = arguments::required::<Id>(dataset_record_id, "dataset_record_id")?;
+        let properties = body::json(properties, "update_record_properties", "properties")?;
         let call = self
             .session
             .client_with(options, "datasets.records.update_properties_async")?
             .datasets()
             .records()
-            .update_properties(
-                dataset_record_id,
-                body::json(properties, "update_record_properties", "properties")?,
-            );
+            .update_properties(dataset_record_id, properties);
         send_async(py, "datasets.records.update_properties_async", &self.session, call)
     }
 
@@ -193,11 +196,14 @@ impl Records {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Py<PyAny>> {
         let dataset_record_id = arguments::required::<Id>(dataset_record_id, "dataset_record_id")?;
+        let judge_definition = body::value::<Py<CreateJudgeRequest>>(
+            judge_definition,
+            "judge_record",
+            "judge_definition",
+        )?;
         let blocking = self.session.blocking(options, "datasets.records.judge")?;
-        let call = blocking.client().datasets().records().judge(
-            dataset_record_id,
-            body::json(judge_definition, "judge_record", "judge_definition")?,
-        );
+        let call =
+            blocking.client().datasets().records().judge(dataset_record_id, judge_definition);
         send(py, blocking, call)
     }
 
@@ -209,15 +215,17 @@ impl Records {
         options: &Bound<'_, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let dataset_record_id = arguments::required::<Id>(dataset_record_id, "dataset_record_id")?;
+        let judge_definition = body::value::<Py<CreateJudgeRequest>>(
+            judge_definition,
+            "judge_record",
+            "judge_definition",
+        )?;
         let call = self
             .session
             .client_with(options, "datasets.records.judge_async")?
             .datasets()
             .records()
-            .judge(
-                dataset_record_id,
-                body::json(judge_definition, "judge_record", "judge_definition")?,
-            );
+            .judge(dataset_record_id, judge_definition);
         send_async(py, "datasets.records.judge_async", &self.session, call)
     }
 }

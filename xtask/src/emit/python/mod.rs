@@ -1,5 +1,7 @@
 //! Emits the generated parts of the Python package.
 
+mod arguments;
+mod client;
 mod extras;
 mod native;
 mod resources;
@@ -25,11 +27,13 @@ pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
         Output::new(&format!("{NATIVE}/models.rs"), native::models(model)?),
     ];
     for group in model.groups() {
-        let path = format!("{NATIVE}/{}.rs", text::module(group));
+        let path = format!("{NATIVE}/{}.rs", model.group_name(group));
         outputs.push(Output::new(&path, native::resource(model, group)?));
     }
     for (name, text) in [
+        ("_groups.py", client::emit(model)),
         ("_json_schemas.py", values::json_schemas(model)),
+        ("_requests.py", values::requests(model)?),
         ("enums.py", values::enums(model)),
         ("models.py", values::models(model)?),
         ("models.pyi", stubs::models(model)?),

@@ -1,18 +1,19 @@
-//! Emits the native module's classes: responses, and resources with a blocking and an async method per operation.
+//! Emits the native module's classes: responses and parts of requests, and resources with a blocking and an async method per
+//! operation.
 
 use std::fmt::Write;
 
+use super::arguments::{self, Conversion};
 use super::extras;
 use super::stubs::is_hashable;
-use super::text::{class, is_task, module, name, positional_arguments, returned};
+use super::text::{
+    class, is_task, may_be_none, name, object_unions, pages_of, positional_arguments, values,
+    wrapped_union,
+};
 use super::values::{Items, is_required, items_of};
 use crate::emit::preamble;
-use crate::emit::rust_text::{self, doc, identifier, indented};
-use crate::model::{Argument, Field, Kind, Model, Operation, Place, Response, Type};
-
-/// The constructor of a resource.
-const CONSTRUCTOR: &str = "#[new]\n#[pyo3(signature = (client, /))]\n\
-    fn with_client(client: &Bound<'_, Session>) -> Self {\nSelf { session: client.get().clone() }\n}\n\n";
+use crate::emit::rust_text::{self, doc, identifier, indented, pascal};
+use crate::model::{Argument, Field, Kind, Model, Operation, Response, Role, Schema, Type};
 
 /// Emits `mod.rs`, which registers the classes.
 pub fn index(model: &Model) -> Result<String, String> {
@@ -20,64 +21,49 @@ pub fn index(model: &Model) -> Result<String, String> {
     text.push_str("\n//! Classes generated from the OpenAPI document. Doc comments become Python docstrings.\n\n");
     let groups = model.groups();
     for group in &groups {
-        let _ = writeln!(text, "mod {};", module(group));
+        let _ = writeln!(text, "mod {};", model.group_name(group));
     }
-    text.push_str("mod models;\n\nuse pyo3::prelude::*;\n\n");
+    text.push_str(
+        "mod models;\n\nuse pyo3::exceptions::PyValueError;\nuse pyo3::prelude::*;\n\n\
+         use crate::session::Session;\n\n",
+    );
     text.push_str("pub use models::*;\n");
     text.push_str(
         "\n/// Adds the classes to the module.\n\
          pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {\n",
     );
-    for group in &groups {
-        let _ = writeln!(text, "module.add_class::<{}::{}>()?;", module(group), class(group));
-    }
-    for schema in returned(model) {
+    for schema in values(model) {
         if let Kind::Object { .. } = schema.kind {
             let _ = writeln!(text, "module.add_class::<models::{}>()?;", schema.name);
         }
     }
     text.push_str("Ok(())\n}\n");
+    text.push_str(
+        "\n/// Returns the calls of a resource group, such as `datasets.records`.\n\
+         #[pyfunction]\n#[pyo3(signature = (client, group, /))]\n\
+         pub fn resource(client: &Bound<'_, Session>, group: &str) -> PyResult<Py<PyAny>> {\n\
+         let (py, session) = (client.py(), client.get().clone());\nOk(match group {\n",
+    );
+    for group in &groups {
+        let module = model.group_name(group);
+        let class = class(model, group);
+        let _ = writeln!(
+            text,
+            "{group:?} => Py::new(py, {module}::{class}::new(session))?.into_any(),"
+        );
+    }
+    text.push_str(
+        "_ => return Err(PyValueError::new_err(format!(\"unknown resource group `{group}`\"))),\n})\n}\n",
+    );
     rust_text::format(&text)
 }
 
-/// Emits `models.rs`, the classes of responses.
+/// Emits `models.rs`, the classes of responses and of parts of requests.
 pub fn models(model: &Model) -> Result<String, String> {
     let mut items = String::new();
-    for schema in returned(model) {
+    for schema in values(model) {
         match &schema.kind {
-            Kind::Object { fields } => {
-                let key = if is_hashable(fields) { ", (id)" } else { "" };
-                let mut rows = String::new();
-                for field in fields {
-                    let _ = writeln!(
-                        rows,
-                        "{}{}: {},",
-                        doc(&field.description),
-                        identifier(name(&field.name)?),
-                        field_type(model, field)?
-                    );
-                }
-                let mut item = format!(
-                    "{}pub struct {name}: types::{name}, \"mistral_datasets.models\"{key} {{\n{}}}\nnew({})\n",
-                    doc(&schema.description),
-                    indented(&rows),
-                    constructor(fields)?,
-                    name = schema.name,
-                );
-                match items_of(model, fields) {
-                    Some(Items::List(field)) => {
-                        let _ = writeln!(item, "list {}", identifier(&field.name));
-                    }
-                    Some(Items::Page(field)) => {
-                        let _ = writeln!(item, "page {}", identifier(&field.name));
-                    }
-                    None => {}
-                }
-                if is_task(model, schema) {
-                    item.push_str(extras::TASK_CLIENT);
-                }
-                let _ = writeln!(items, "model! {{\n{}}}\n", indented(&item));
-            }
+            Kind::Object { fields } => items.push_str(&object(model, schema, fields)?),
             Kind::FreeObject { known } => {
                 let kind = if known.is_empty() { "free_object" } else { "json_object" };
                 let _ = writeln!(items, "{kind}!({});\n", schema.name);
@@ -85,47 +71,23 @@ pub fn models(model: &Model) -> Result<String, String> {
             Kind::OpenEnum { .. } => {
                 let _ = writeln!(items, "open_enum!({});\n", schema.name);
             }
-            Kind::ObjectUnion { .. } => {
-                return Err(format!(
-                    "{}: unions of objects are not supported in Python",
-                    schema.name
-                ));
-            }
-            Kind::Union { variants } => {
-                let mut rows = String::new();
-                let mut expected = Vec::new();
-                for variant in variants {
-                    let (name, ty, noun) = match variant {
-                        Type::String => ("String", "String", "a str"),
-                        Type::Number => ("Number", "f64", "a number"),
-                        other => {
-                            return Err(format!(
-                                "{}: a variant of type {other:?} cannot be expressed in Python",
-                                schema.name
-                            ));
-                        }
-                    };
-                    expected.push(noun);
-                    let _ = writeln!(rows, "{name}: {ty},");
-                }
-                let _ = writeln!(
-                    items,
-                    "union! {{\n    types::{} = \"{}\" {{\n{}    }}\n}}\n",
-                    schema.name,
-                    expected.join(" or "),
-                    indented(&indented(&rows))
-                );
-            }
+            Kind::Union { variants } => items.push_str(&union(schema, variants)?),
+            Kind::ObjectUnion { .. } => {}
         }
     }
+    for schema in object_unions(model) {
+        items.push_str(&object_union(model, schema));
+    }
     let mut text = preamble("//");
-    text.push_str("\n//! The classes of responses. Doc comments become Python docstrings.\n\n");
+    text.push_str(
+        "\n//! The classes of responses and of parts of requests. Doc comments become Python docstrings.\n\n",
+    );
     text.push_str(&imports(
         &items,
         &[
             (&["DateTime<Utc>"], "chrono", "DateTime"),
             (&["DateTime<Utc>"], "chrono", "Utc"),
-            (&[""], "mistral_datasets", "RawJson"),
+            (&["RawJson"], "mistral_datasets", "RawJson"),
             (&[""], "mistral_datasets", "types"),
             (&[""], "pyo3", "IntoPyObjectExt"),
             (&[""], "pyo3::prelude", "*"),
@@ -135,20 +97,30 @@ pub fn models(model: &Model) -> Result<String, String> {
             (&[""], "pyo3::types", "PyMappingProxy"),
             (&[""], "pyo3::types", "PyTuple"),
             (&[""], "pyo3::types", "PyType"),
-            (&[": Uuid,", "<Uuid>"], "uuid", "Uuid"),
+            (&[": Uuid =", "<Uuid>"], "uuid", "Uuid"),
             (&[""], "crate::convert", "self"),
             (&[""], "crate::convert", "ConvertContext"),
             (&[""], "crate::convert", "IntoPython"),
+            (&["AnyJson"], "crate::fields", "AnyJson"),
             (&["open_enum!"], "crate::fields", "EnumMembers"),
             (&[""], "crate::fields", "ExtraFields"),
             (&[""], "crate::fields", "Field"),
             (&["List<"], "crate::fields", "List"),
+            (&["Map<"], "crate::fields", "Map"),
+            (&["Nullable<"], "crate::fields", "Nullable"),
+            (&["Private"], "crate::fields", "Private"),
+            (&["object_union!"], "crate::fields", "ObjectUnion"),
+            (&["object_union!"], "crate::fields", "UnknownObject"),
+            (&["object_union!"], "crate::fields", "Variant"),
+            (&["constant!"], "crate::fields", "constant"),
+            (&["object_union!"], "crate::fields", "object_union"),
             (&["open_enum!"], "crate::fields", "open_enum"),
-            (&["union!"], "crate::fields", "union"),
-            (&["union!"], "crate::fields", "wrong_type"),
+            (&["object_union!"], "crate::fields", "select"),
+            (&["\nunion!"], "crate::fields", "union"),
+            (&["\nunion!", "constant!"], "crate::fields", "wrong_type"),
             (&[""], "crate::json", "self"),
             (&["json_object!", "free_object!"], "crate::json", "JsonType"),
-            (&["LazyJson<"], "crate::json", "LazyJson"),
+            (&["LazyJson<", "object_union!"], "crate::json", "LazyJson"),
             (&["json_object!"], "crate::json_object", "self"),
             (&["free_object!"], "crate::json_object", "free_object"),
             (&["json_object!"], "crate::json_object", "json_object"),
@@ -163,40 +135,151 @@ pub fn models(model: &Model) -> Result<String, String> {
     rust_text::format(&text)
 }
 
-/// Emits the parameters of a response's constructor.
-fn constructor(fields: &[Field]) -> Result<String, String> {
+/// Emits the class of an object.
+fn object(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, String> {
+    let key = if is_hashable(fields) { ", (id)" } else { "" };
+    let mut rows = String::new();
+    let mut constants = String::new();
+    for field in fields {
+        let mut ty = field_type(model, schema, field)?;
+        if let Some(constant) = field.constant() {
+            ty = format!("{}{}", schema.name, pascal(&field.name));
+            let _ = writeln!(constants, "constant!({ty} = {constant:?});\n");
+        }
+        // As the client serializes it.
+        let presence =
+            if schema.role != Role::Response && !field.required { "omitted" } else { "null" };
+        let _ = writeln!(
+            rows,
+            "{}{}: {ty} = {} {:?} {presence},",
+            doc(&field.description),
+            identifier(&name(&field.name)),
+            identifier(&field.name),
+            field.name,
+        );
+    }
+    let mut item = format!(
+        "{}pub struct {name}: types::{name}, \"mistral_datasets.models\"{key} {{\n{}}}\nnew({})\n",
+        doc(&schema.description),
+        indented(&rows),
+        constructor(schema, fields),
+        name = schema.name,
+    );
+    match items_of(model, fields) {
+        Some(Items::List(field)) => {
+            let _ = writeln!(item, "list {}", identifier(&field.name));
+        }
+        Some(Items::Page(field)) => {
+            let _ = writeln!(item, "page {}", identifier(&field.name));
+        }
+        None => {}
+    }
+    if let Some((field, union)) = wrapped_union(model, schema).filter(|_| schema.nested) {
+        let _ = writeln!(item, "wraps {} as {:?}", union.name, field.name);
+    }
+    if is_task(model, schema) {
+        item.push_str(extras::TASK_CLIENT);
+    }
+    Ok(format!("{constants}model! {{\n{}}}\n\n", indented(&item)))
+}
+
+/// Emits the conversions of a union of scalars.
+fn union(schema: &Schema, variants: &[Type]) -> Result<String, String> {
+    let mut rows = String::new();
+    let mut expected = Vec::new();
+    for variant in variants {
+        let (name, ty, noun) = match variant {
+            Type::String => ("String", "String", "a str"),
+            Type::Number => ("Number", "f64", "a number"),
+            Type::Boolean => ("Boolean", "bool", "a bool"),
+            other => {
+                return Err(format!(
+                    "{}: a variant of type {other:?} cannot be expressed in Python",
+                    schema.name
+                ));
+            }
+        };
+        expected.push(noun);
+        let _ = writeln!(rows, "{name}: {ty},");
+    }
+    Ok(format!(
+        "union! {{\n    types::{} = \"{}\" {{\n{}    }}\n}}\n\n",
+        schema.name,
+        expected.join(" or "),
+        indented(&indented(&rows))
+    ))
+}
+
+/// Emits the conversions of a union of objects.
+fn object_union(model: &Model, schema: &Schema) -> String {
+    let Kind::ObjectUnion { discriminator, variants } = &schema.kind else {
+        unreachable!("the caller passes unions")
+    };
+    let mut rows = String::new();
+    for variant in variants {
+        let Kind::Object { fields } = &model.schema(&variant.schema).kind else {
+            unreachable!("the reader only accepts objects as variants")
+        };
+        let names = |of: &dyn Fn(&&Field) -> bool| -> Vec<&str> {
+            fields.iter().filter(of).map(|field| field.name.as_str()).collect()
+        };
+        let _ = writeln!(
+            rows,
+            "{}({}): tag {:?}, required {:?}, known {:?},",
+            pascal(&variant.name),
+            variant.schema,
+            variant.tag.as_deref().unwrap_or_default(),
+            names(&|field| field.required),
+            names(&|_| true),
+        );
+    }
+    format!(
+        "object_union! {{\n    {} by {:?} {{\n{}    }}\n}}\n\n",
+        schema.name,
+        discriminator.as_deref().unwrap_or_default(),
+        indented(&indented(&rows))
+    )
+}
+
+/// Emits the parameters of a class's constructor.
+fn constructor(schema: &Schema, fields: &[Field]) -> String {
     let mut parameters = vec!["*".to_owned()];
     // Python requires no order of keyword-only parameters.
     for field in fields {
-        let default = if is_required(field) { "" } else { "=None" };
-        parameters.push(format!("{}{default}", identifier(name(&field.name)?)));
+        let default = if is_required(schema, field) { "" } else { "=None" };
+        parameters.push(format!("{}{default}", identifier(&name(&field.name))));
     }
-    Ok(parameters.join(", "))
+    parameters.join(", ")
 }
 
-/// Returns the type of a response's field in its native class.
-fn field_type(model: &Model, field: &Field) -> Result<String, String> {
-    let ty = value_type(model, &field.ty)?;
-    Ok(match (&field.ty, field.required, field.nullable) {
-        (_, true, _) | (Type::Array(_), false, false) => ty,
-        _ => format!("Option<{ty}>"),
+/// Returns the type of a field in its native class.
+fn field_type(model: &Model, schema: &Schema, field: &Field) -> Result<String, String> {
+    let ty = match &field.ty {
+        Type::String if field.secret => "Private".to_owned(),
+        ty => value_type(model, ty)?,
+    };
+    Ok(match may_be_none(schema, field) {
+        // A program says that it wants null.
+        true if field.required && schema.nested => format!("Nullable<{ty}>"),
+        true => format!("Option<{ty}>"),
+        false => ty,
     })
 }
 
-fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
+/// Returns the type of a value in native classes and arguments.
+pub(super) fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     Ok(match ty {
         Type::FreeObject => "LazyJson<RawJson>".to_owned(),
+        Type::Json => "AnyJson".to_owned(),
         Type::Array(items) => format!("List<{}>", value_type(model, items)?),
+        Type::Map(values) => format!("Map<{}>", value_type(model, values)?),
+        Type::Nullable(value) => format!("Option<{}>", value_type(model, value)?),
         Type::Binary => return Err("Python responses cannot contain binary data".to_owned()),
-        Type::Json | Type::Map(_) | Type::Nullable(_) => {
-            return Err(format!("Python responses cannot contain {ty:?}"));
-        }
         Type::Named(name) => match &model.schema(name).kind {
             Kind::FreeObject { .. } => format!("LazyJson<types::{name}>"),
             Kind::Object { .. } => format!("Py<{name}>"),
-            Kind::OpenEnum { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => {
-                format!("types::{name}")
-            }
+            Kind::OpenEnum { .. } | Kind::Union { .. } => format!("types::{name}"),
+            Kind::ObjectUnion { .. } => name.clone(),
         },
         scalar => rust_text::value_type(scalar),
     })
@@ -235,12 +318,12 @@ fn imports(items: &str, imports: &[(&[&str], &str, &str)]) -> String {
 
 /// Emits the class of one resource group.
 pub fn resource(model: &Model, group: &str) -> Result<String, String> {
-    let class_name = class(group);
+    let class_name = class(model, group);
     let mut methods = String::new();
     for operation in model.operations_of(group) {
         methods.push_str(&methods_of(model, operation)?);
-        if let Some(listing) = model.listing(operation) {
-            methods.push_str(&extras::pager(model, operation, &listing)?);
+        if let Some((listing, paging)) = pages_of(model, operation) {
+            methods.push_str(&extras::pager(model, operation, &listing, paging)?);
         }
     }
     let mut text = preamble("//");
@@ -248,39 +331,57 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
         "\n#![allow(clippy::too_many_arguments, reason = \"they are arguments in Python\")]\n",
     );
     let _ = writeln!(text, "\n//! The operations of `{group}`.\n");
-    text.push_str(&imports(
-        &methods,
-        &[
-            (&["&Client|"], "mistral_datasets", "Client"),
-            (&["IntoId::"], "mistral_datasets", "IntoId"),
-            (&["types::"], "mistral_datasets", "types"),
-            (&[""], "pyo3::prelude", "*"),
-            (&[""], "pyo3::types", "PyDict"),
-            (&["arguments::"], "crate::arguments", "self"),
-            (&["<Id>"], "crate::arguments", "Id"),
-            (&["Many<"], "crate::arguments", "Many"),
-            (&["body::"], "crate::body", "self"),
-            (&["limited("], "crate::call", "limited"),
-            (&["\nrun(py"], "crate::call", "run"),
-            (&["\nrun_async("], "crate::call", "run_async"),
-            (&["\nrun_by_runtime("], "crate::call", "run_by_runtime"),
-            (&[""], "crate::call", "send"),
-            (&[""], "crate::call", "send_async"),
-            (&["send_by_runtime("], "crate::call", "send_by_runtime"),
-            (&["file::"], "crate::file", "self"),
-            (&["<FileArgument>"], "crate::file", "FileArgument"),
-            (&["<Seconds>"], "crate::options", "Seconds"),
-            (&["pager::"], "crate::pager", "self"),
-            (&["BatchSource"], "crate::pager", "BatchSource"),
-            (&[""], "crate::session", "Session"),
-        ],
-    ));
+    let classes: Vec<String> = values(model).iter().map(|schema| schema.name.clone()).collect();
+    let needles: Vec<String> = classes
+        .iter()
+        .flat_map(|name| {
+            [format!("Py<{name}>"), format!("value::<{name}>"), format!("values::<{name}>")]
+        })
+        .collect();
+    let mut candidates: Vec<(Vec<&str>, &str, &str)> = [
+        (&["DateTime<Utc>"] as &[&str], "chrono", "DateTime"),
+        (&["DateTime<Utc>"], "chrono", "Utc"),
+        (&["&Client|"], "mistral_datasets", "Client"),
+        (&["IntoId::"], "mistral_datasets", "IntoId"),
+        (&["types::"], "mistral_datasets", "types"),
+        (&[""], "pyo3::prelude", "*"),
+        (&[""], "pyo3::types", "PyDict"),
+        (&["arguments::"], "crate::arguments", "self"),
+        (&["<Id>"], "crate::arguments", "Id"),
+        (&["Many<"], "crate::arguments", "Many"),
+        (&["body::"], "crate::body", "self"),
+        (&["limited("], "crate::call", "limited"),
+        (&["\nrun(py"], "crate::call", "run"),
+        (&["\nrun_async("], "crate::call", "run_async"),
+        (&["\nrun_by_runtime("], "crate::call", "run_by_runtime"),
+        (&["send("], "crate::call", "send"),
+        (&["send_async("], "crate::call", "send_async"),
+        (&["send_by_runtime("], "crate::call", "send_by_runtime"),
+        (&["file::"], "crate::file", "self"),
+        (&["<FileArgument>"], "crate::file", "FileArgument"),
+    ]
+    .map(|(needles, module, name)| (needles.to_vec(), module, name))
+    .into();
+    for (index, class) in classes.iter().enumerate() {
+        let needles = needles[index * 3..index * 3 + 3].iter().map(String::as_str).collect();
+        candidates.push((needles, "super::models", class));
+    }
+    candidates.push((vec!["<Seconds>"], "crate::options", "Seconds"));
+    candidates.push((vec!["pager::"], "crate::pager", "self"));
+    candidates.push((vec!["BatchSource"], "crate::pager", "BatchSource"));
+    candidates.push((vec![""], "crate::session", "Session"));
+    let candidates: Vec<(&[&str], &str, &str)> = candidates
+        .iter()
+        .map(|(needles, module, name)| (needles.as_slice(), *module, *name))
+        .collect();
+    text.push_str(&imports(&methods, &candidates));
     let _ = write!(
         text,
         "\n/// Calls of `{group}`; `mistral_datasets.resources` has the documented methods.\n\
          #[pyclass(frozen, module = \"mistral_datasets._native\")]\n\
          pub struct {class_name} {{\n    session: Session,\n}}\n\n\
-         #[pymethods]\nimpl {class_name} {{\n{CONSTRUCTOR}{methods}}}\n",
+         impl {class_name} {{\n    /// Creates the calls of a client.\n    pub fn new(session: Session) -> Self {{\nSelf {{ session }}\n}}\n}}\n\n\
+         #[pymethods]\nimpl {class_name} {{\n{methods}}}\n",
     );
     rust_text::format(&text)
 }
@@ -292,18 +393,10 @@ fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
     let mut parameters = String::new();
     let mut conversions = String::new();
     for argument in &arguments {
-        let field = argument.field;
-        let code = argument_code(model, operation, argument)?;
-        let variable = identifier(name(&field.name)?);
+        let Conversion { variable, statement } =
+            arguments::conversion(model, operation, argument.field)?;
         let _ = write!(parameters, "{variable}: &Bound<'_, PyAny>, ");
-        if let Some(ty) = code.ty {
-            let convert = if field.required { "required" } else { "optional" };
-            let _ = writeln!(
-                conversions,
-                "let {variable} = arguments::{convert}::<{ty}>({variable}, {:?})?;",
-                field.name
-            );
-        }
+        conversions.push_str(&statement);
     }
     if operation.starts_task() {
         parameters.push_str("wait: &Bound<'_, PyAny>, wait_timeout: &Bound<'_, PyAny>, ");
@@ -333,115 +426,44 @@ fn methods_of(model: &Model, operation: &Operation) -> Result<String, String> {
     let send = |client: &str, send: &str, target: &str| {
         // A wait sends several requests.
         let run = send.replace("send", "run");
-        let call = call(model, operation, &arguments, client)?;
-        Ok::<_, String>(if operation.starts_task() {
+        let call = call(operation, &operation.arguments(model), client);
+        if operation.starts_task() {
             format!(
                 "let call = {call};\nif wait {{\n{run}(py, {target}, limited(call.wait(), wait_timeout))\n}} \
                  else {{\n{send}(py, {target}, call)\n}}"
             )
         } else {
             format!("let call = {call};\n{send}(py, {target}, call)")
-        })
+        }
     };
     Ok(format!(
         "fn {name}(&self, py: Python<'_>, {parameters}) -> PyResult<Py<PyAny>> {{\n{conversions}{setup}{}\n}}\n\n\
          fn {}_async<'py>(&self, py: Python<'py>, {parameters}) -> PyResult<Bound<'py, PyAny>> {{\n{conversions}{}\n}}\n\n",
-        send(&client, send_blocking, target)?,
+        send(&client, send_blocking, target),
         operation.name,
         send(
             &with_options(&async_method),
             if has_response { "send_async" } else { "run_async" },
             &format!("{async_method:?}, &self.session")
-        )?,
-    ))
-}
-
-/// The Rust code for one argument.
-struct ArgumentCode {
-    /// The type that the argument is converted to. `None` if `passed` converts it.
-    ty: Option<String>,
-    /// The expression that is passed to the client's call.
-    passed: String,
-}
-
-fn argument_code(
-    model: &Model,
-    operation: &Operation,
-    argument: &Argument,
-) -> Result<ArgumentCode, String> {
-    let field = argument.field;
-    let name = identifier(&field.name);
-    let code = |ty: &str, converted: &str| ArgumentCode {
-        ty: Some(ty.to_owned()),
-        passed: if field.required || converted.is_empty() || operation.handwritten.is_some() {
-            name.clone()
-        } else {
-            format!("{name}{converted}")
-        },
-    };
-    let object = || {
-        let json = format!("body::json({name}, {:?}, {:?})", operation.id, field.name);
-        let passed = match field.required {
-            true => format!("{json}?"),
-            false => format!("(!{name}.is_none()).then(|| {json}).transpose()?"),
-        };
-        ArgumentCode { ty: None, passed }
-    };
-    Ok(match &field.ty {
-        Type::Uuid => code("Id", ".map(IntoId::into_id)"),
-        Type::String if argument.place == Place::Path => code("Id", ".map(IntoId::into_id)"),
-        Type::String => code("String", ""),
-        Type::Integer => code("i64", ""),
-        Type::Number => code("f64", ""),
-        Type::Boolean => code("bool", ""),
-        Type::FreeObject => object(),
-        Type::Binary => code("FileArgument", ""),
-        Type::Array(items) if **items == Type::Uuid => {
-            code("Many<Id>", ".map(|ids| ids.into_iter().map(IntoId::into_id).collect())")
-        }
-        Type::Array(items) if **items == Type::String => {
-            code("Many<String>", ".map(|items| items.into_iter().collect())")
-        }
-        Type::Named(schema) => match &model.schema(schema).kind {
-            Kind::FreeObject { .. } => object(),
-            Kind::OpenEnum { .. } => code("String", &format!(".map(types::{schema}::from)")),
-            Kind::Object { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => {
-                return unknown(operation, field);
-            }
-        },
-        Type::Array(_) | Type::DateTime | Type::Json | Type::Map(_) | Type::Nullable(_) => {
-            return unknown(operation, field);
-        }
-    })
-}
-
-pub(super) fn unknown<T>(operation: &Operation, field: &Field) -> Result<T, String> {
-    Err(format!(
-        "operation `{}`: argument `{}` of type {:?} is not supported in Python",
-        operation.id, field.name, field.ty
+        ),
     ))
 }
 
 /// Emits the expression that creates the call: a method of the client, or a handwritten function for transfers.
-fn call(
-    model: &Model,
-    operation: &Operation,
-    arguments: &[Argument],
-    client: &str,
-) -> Result<String, String> {
-    let passed = |argument: &Argument| Ok(argument_code(model, operation, argument)?.passed);
+fn call(operation: &Operation, arguments: &[Argument], client: &str) -> String {
+    let variable = |argument: &Argument| identifier(&name(&argument.field.name));
     if operation.handwritten.is_some() {
-        let arguments: Result<Vec<String>, String> = arguments.iter().map(passed).collect();
-        return Ok(format!("file::{}({client}, {})", operation.id, arguments?.join(", ")));
+        let arguments: Vec<String> = arguments.iter().map(variable).collect();
+        return format!("file::{}({client}, {})", operation.id, arguments.join(", "));
     }
     let handle: String = operation.group.split('.').map(|part| format!(".{part}()")).collect();
     let (required, optional): (Vec<&Argument>, Vec<&Argument>) =
         arguments.iter().partition(|argument| argument.field.required);
-    let required: Result<Vec<String>, String> = required.into_iter().map(passed).collect();
+    let required: Vec<String> = required.into_iter().map(variable).collect();
     let mut text =
-        format!("{client}{handle}.{}({})", identifier(&operation.name), required?.join(", "));
+        format!("{client}{handle}.{}({})", identifier(&operation.name), required.join(", "));
     for argument in optional {
-        let _ = write!(text, ".{}({})", identifier(&argument.field.name), passed(argument)?);
+        let _ = write!(text, ".{}({})", identifier(&argument.field.name), variable(argument));
     }
-    Ok(text)
+    text
 }

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use super::text::{
-    Style, WIDTH, argument_type, by_hand, children, class, docstring, has_payload,
-    listing_arguments, method_doc, module, name, own_imports, pager_doc, pager_name,
-    positional_arguments, return_type,
+    Paging, Style, WIDTH, argument_type, by_hand, class, docstring, has_payload, import,
+    import_enums, import_models, import_types, listing_arguments, method_doc, name, pager_doc,
+    pager_name, pager_options, pages_of, positional_arguments, return_type,
 };
 use crate::emit::preamble;
-use crate::model::{Argument, Listing, Model, Operation};
+use crate::emit::wording::with_none;
+use crate::model::{Argument, Listing, Model, Operation, last_part};
 
 /// Emits `resources.py`.
 pub fn emit(model: &Model) -> Result<String, String> {
@@ -24,49 +25,33 @@ pub fn emit(model: &Model) -> Result<String, String> {
         "\n\"\"\"Resources of the API. `Mistral` has an instance of each.\"\"\"\n\n\
          from __future__ import annotations\n\n",
     );
-    let import = |text: &mut String, module: &str, names: &[&str]| {
-        let names: Vec<&str> =
-            names.iter().copied().filter(|name| mentions(&classes, name)).collect();
-        if !names.is_empty() {
-            let _ = writeln!(text, "from {module} import {}", names.join(", "));
-        }
+    let mut import_names = |module: &str, names: &[&str]| {
+        text.push_str(&import(&classes, module, names.iter().copied()));
     };
     // Imported at run time, so that `typing.get_type_hints` works.
-    import(&mut text, "collections.abc", &["Iterable", "Mapping"]);
-    import(&mut text, "datetime", &["timedelta"]);
-    import(&mut text, "typing", &["overload"]);
-    import(&mut text, "uuid", &["UUID"]);
+    import_names("collections.abc", &["Iterable", "Mapping", "Sequence"]);
+    import_names("datetime", &["datetime", "timedelta"]);
+    import_names("typing", &["overload"]);
+    import_names("uuid", &["UUID"]);
     text.push_str("\nfrom mistral_datasets import _native\n");
-    for group in &groups {
-        if let Some((module, base)) = by_hand(group) {
-            let _ = writeln!(text, "from mistral_datasets.{module} import {base}");
-        }
+    let mut bases: Vec<_> = groups.iter().filter_map(|group| by_hand(group)).collect();
+    bases.push(("_call_options", "CallOptions"));
+    bases.push(("_compat", "Unpack"));
+    bases.sort_unstable();
+    for (module, base) in bases {
+        let _ = writeln!(text, "from mistral_datasets.{module} import {base}");
     }
-    text.push_str(
-        "from mistral_datasets._call_options import CallOptions\nfrom mistral_datasets._compat import Unpack\n",
-    );
-    import(&mut text, "mistral_datasets._resource", &["resource_property"]);
-    import(&mut text, "mistral_datasets._typed", &["P"]);
-    let (enums, types) = own_imports(model, &classes);
-    text.push_str(&enums);
-    text.push_str("from mistral_datasets.models import (\n");
-    let mut names: Vec<String> = model.operations.iter().map(return_type).collect();
-    names.retain(|name| name != "None" && name != "Download");
-    names.extend(
-        model
-            .operations
-            .iter()
-            .filter_map(|operation| model.listing(operation).map(|listing| listing.item)),
-    );
-    names.sort();
-    names.dedup();
-    for name in names {
-        let _ = writeln!(text, "    {name},");
-    }
-    text.push_str(")\n");
-    text.push_str(&types);
+    text.push_str(&import(
+        &classes,
+        "mistral_datasets._resource",
+        ["resource_property"].into_iter(),
+    ));
+    text.push_str(&import(&classes, "mistral_datasets._typed", ["P"].into_iter()));
+    text.push_str(&import_enums(model, &classes));
+    text.push_str(&import_models(model, &classes));
+    text.push_str(&import_types(model, &classes));
     text.push_str("\n__all__ = [\n");
-    let mut names: Vec<String> = groups.iter().map(|group| class(group)).collect();
+    let mut names: Vec<String> = groups.iter().map(|group| class(model, group)).collect();
     names.sort();
     for name in names {
         let _ = writeln!(text, "    \"{name}\",");
@@ -75,38 +60,42 @@ pub fn emit(model: &Model) -> Result<String, String> {
     Ok(text + &classes)
 }
 
-fn mentions(text: &str, name: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
-}
-
 /// Emits the class of a resource group.
 fn resource(model: &Model, group: &str) -> Result<String, String> {
-    let class_name = class(group);
+    let class_name = class(model, group);
     let operations: Vec<String> =
         model.operations_of(group).map(|operation| format!("`{}`", operation.name)).collect();
-    let doc = docstring(&[format!("Operations of `{group}`: {}.", operations.join(", "))], 4);
+    let mut doc = match operations.is_empty() {
+        true => format!("Operations of `{group}`."),
+        false => format!("Operations of `{group}`: {}.", operations.join(", ")),
+    };
+    if let Some(description) = model.group_description(group) {
+        let _ = write!(doc, "\n\n{}", with_none(description));
+    }
+    let lines: Vec<String> = doc.split('\n').map(str::to_owned).collect();
+    let doc = docstring(&lines, 4);
     let base = by_hand(group).map(|(_, base)| format!("({base})")).unwrap_or_default();
     let mut text = format!(
         "\n\nclass {class_name}{base}:\n{doc}\n\
          \x20   def __init__(self, client: _native.Client, /) -> None:\n\
          \x20       \"\"\"Creates the resource of a client. `Mistral` creates it on first access.\"\"\"\n\
          \x20       self._client = client\n\
-         \x20       self._native = _native.{class_name}(client)\n"
+         \x20       self._native = _native.resource(client, \"{group}\")\n"
     );
-    for child in children(model, Some(group)) {
+    for child in model.groups_in(Some(group)) {
         let _ = write!(
             text,
             "\n    @resource_property\n    def {}(self) -> {}:\n{}        return {1}(self._client)\n",
-            module(child),
-            class(child),
+            name(last_part(child)),
+            class(model, child),
             docstring(&[format!("Operations of `{child}`.")], 8)
         );
     }
     for operation in model.operations_of(group) {
         text.push_str(&method(model, operation, Style::Blocking)?);
         text.push_str(&method(model, operation, Style::Async)?);
-        if let Some(listing) = model.listing(operation) {
-            text.push_str(&pager(model, operation, &listing)?);
+        if let Some((listing, paging)) = pages_of(model, operation) {
+            text.push_str(&pager(model, operation, &listing, paging)?);
         }
     }
     Ok(text)
@@ -117,7 +106,7 @@ fn parameter(model: &Model, operation: &Operation, argument: &Argument) -> Resul
     let in_operation = |problem| format!("operation `{}`: {problem}", operation.id);
     let ty = argument_type(model, argument).map_err(in_operation)?;
     let optional = if argument.field.required { "" } else { " | None = None" };
-    Ok(format!("{}: {ty}{optional}", name(&argument.field.name).map_err(in_operation)?))
+    Ok(format!("{}: {ty}{optional}", name(&argument.field.name)))
 }
 
 fn method(model: &Model, operation: &Operation, style: Style) -> Result<String, String> {
@@ -126,14 +115,14 @@ fn method(model: &Model, operation: &Operation, style: Style) -> Result<String, 
     let mut passed = Vec::new();
     for argument in &ids {
         parameters.push(parameter(model, operation, argument)?);
-        passed.push(argument.field.name.clone());
+        passed.push(name(&argument.field.name));
     }
     if !others.is_empty() || operation.starts_task() {
         parameters.push("*".to_owned());
     }
     for argument in &others {
         parameters.push(parameter(model, operation, argument)?);
-        passed.push(argument.field.name.clone());
+        passed.push(name(&argument.field.name));
     }
     if operation.starts_task() {
         parameters.push("wait: bool = False".to_owned());
@@ -159,25 +148,37 @@ fn method(model: &Model, operation: &Operation, style: Style) -> Result<String, 
 }
 
 /// Emits the method that returns the pager of a listing, with an overload for typed payloads.
-fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
+fn pager(
+    model: &Model,
+    operation: &Operation,
+    listing: &Listing,
+    paging: Paging,
+) -> Result<String, String> {
+    let arguments = listing_arguments(model, operation, paging);
+    let passed_by_name = arguments.iter().filter(|argument| !argument.field.required);
+    let has_order = passed_by_name.count() <= 1;
     let mut first = vec!["self".to_owned()];
+    let mut last = Vec::new();
     let mut passed = Vec::new();
-    for argument in listing_arguments(model, operation) {
-        first.push(parameter(model, operation, &argument)?);
-        passed.push(argument.field.name.clone());
+    for argument in &arguments {
+        // The order of several optional arguments is arbitrary.
+        let parameters = if argument.field.required || has_order { &mut first } else { &mut last };
+        parameters.push(parameter(model, operation, argument)?);
+        passed.push(name(&argument.field.name));
     }
     first.push("*".to_owned());
-    let mut last: Vec<String> =
-        ["page_size", "prefetch", "limit"].map(|name| format!("{name}: int | None = None")).into();
-    last.push("strict: bool | None = None".to_owned());
+    let options = pager_options(paging);
+    last.extend(options.iter().map(|(name, ty)| format!("{name}: {ty} | None = None")));
     last.push("**options: Unpack[CallOptions]".to_owned());
     let typed = has_payload(model, &listing.item);
     if typed {
         passed.push("payload_type".to_owned());
     }
-    passed.extend(["page_size", "prefetch", "limit", "strict", "options"].map(str::to_owned));
+    passed.extend(options.iter().map(|(name, _)| (*name).to_owned()));
+    passed.push("options".to_owned());
     let name = format!("def {}", pager_name(operation));
-    let plain = format!("Pager[{}]", listing.item);
+    let class = if paging == Paging::Numbers { "Pager" } else { "FeedPager" };
+    let plain = format!("{class}[{}]", listing.item);
     let mut text = String::new();
     let mut all = [first.clone(), last.clone()].concat();
     let mut returned = plain.clone();
@@ -195,10 +196,10 @@ fn pager(model: &Model, operation: &Operation, listing: &Listing) -> Result<Stri
         text,
         "\n{}:\n{}{}",
         signature(&name, &all, &returned),
-        docstring(&pager_doc(model, operation, listing), 8),
+        docstring(&pager_doc(model, operation, listing, paging), 8),
         call(&format!("source = self._native.{}", pager_name(operation)), &passed)
     );
-    text.push_str("        return Pager(source)\n");
+    let _ = writeln!(text, "        return {class}(source)");
     Ok(text)
 }
 

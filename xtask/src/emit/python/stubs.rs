@@ -3,48 +3,62 @@
 use std::fmt::Write;
 
 use super::resources::signature;
-use super::text::{docstring, field_type, is_class, is_task, name, own_imports, returned};
-use super::values::{is_required, items_of};
+use super::text::{
+    docstring, field_type, import, import_enums, import_types, input_type, is_class, may_be_none,
+    methods_by_hand, name, object_unions, values,
+};
+use super::values::{is_required, items_of, union_alias};
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Model, Schema, Type};
 
 /// Emits `models.pyi`.
 pub fn models(model: &Model) -> Result<String, String> {
     let mut classes = String::new();
-    for schema in returned(model).into_iter().filter(|schema| is_class(schema)) {
+    let schemas: Vec<&Schema> =
+        values(model).into_iter().filter(|schema| is_class(schema)).collect();
+    for schema in &schemas {
         match &schema.kind {
-            Kind::Object { fields } => classes.push_str(&response(model, schema, fields)?),
+            Kind::Object { fields } => classes.push_str(&object(model, schema, fields)?),
             Kind::FreeObject { known } => classes.push_str(&json_object(model, schema, known)?),
             Kind::OpenEnum { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => {}
         }
+    }
+    let unions = object_unions(model);
+    for schema in &unions {
+        classes.push_str(&union_alias(schema));
     }
     let mut text = preamble("#");
     text.push('\n');
     if classes.contains("builtins.") {
         text.push_str("import builtins\n");
     }
-    let names: Vec<&str> = ["Iterable", "Iterator", "Mapping"]
-        .into_iter()
-        .filter(|name| classes.contains(&format!("{name}[")))
-        .collect();
-    let _ = writeln!(text, "from collections.abc import {}", names.join(", "));
-    if classes.contains("datetime") {
-        text.push_str("from datetime import datetime\n");
+    let collections = ["Iterable", "Iterator", "Mapping", "Sequence"].into_iter();
+    text.push_str(&import(&classes, "collections.abc", collections));
+    text.push_str(&import(&classes, "datetime", ["datetime"].into_iter()));
+    let typing = ["ClassVar", "Literal", "TypeAlias", "final", "overload"].into_iter();
+    text.push_str(&import(&classes, "typing", typing));
+    text.push_str(&import(&classes, "uuid", ["UUID"].into_iter()));
+    text.push('\n');
+    let mut bases: Vec<(&str, Vec<&str>)> = vec![("_object", vec!["JsonObject"])];
+    if !unions.is_empty() {
+        bases[0].1.push("UnknownObject");
     }
-    text.push_str("from typing import ClassVar, Literal, final");
-    let overload = if classes.contains("@overload") { ", overload\n\n" } else { "\n\n" };
-    text.push_str(overload);
-    text.push_str("from mistral_datasets._object import JsonObject\n");
-    if classes.contains("(TaskMethods)") {
-        text.push_str("from mistral_datasets._task import TaskMethods\n");
+    for schema in &schemas {
+        bases.extend(methods_by_hand(model, schema).map(|(module, base)| (module, vec![base])));
     }
-    let (enums, types) = own_imports(model, &classes);
-    text.push_str(&enums);
-    text.push_str(&types);
-    text.push_str(&all(returned(model)
-        .into_iter()
-        .filter(|schema| is_class(schema))
-        .map(|schema| schema.name.clone())));
+    bases.sort_unstable();
+    bases.dedup();
+    for (module, names) in bases {
+        let _ = writeln!(text, "from mistral_datasets.{module} import {}", names.join(", "));
+    }
+    text.push_str(&import_enums(model, &classes));
+    text.push_str(&import_types(model, &classes));
+    let mut names: Vec<String> =
+        schemas.iter().chain(&unions).map(|schema| schema.name.clone()).collect();
+    if !unions.is_empty() {
+        names.push("UnknownObject".to_owned());
+    }
+    text.push_str(&all(names.into_iter()));
     text.push_str(&classes);
     Ok(text)
 }
@@ -67,31 +81,30 @@ fn property(text: &mut String, name: &str, ty: &str, doc: &str) {
     );
 }
 
-fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, String> {
+fn object(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, String> {
     // The methods are added at run time, so it is a base class for type checkers only.
-    let base = if is_task(model, schema) { "(TaskMethods)" } else { "" };
+    let base = methods_by_hand(model, schema).map(|(_, base)| format!("({base})"));
     let mut text = format!(
-        "\n@final\nclass {}{base}:\n{}\n",
+        "\n@final\nclass {}{}:\n{}\n",
         schema.name,
+        base.unwrap_or_default(),
         docstring(std::slice::from_ref(&schema.description), 4)
     );
     let mut parameters = vec!["cls".to_owned(), "*".to_owned()];
     for field in fields {
-        let default = match is_required(field) {
+        let ty = constructor_type(model, schema, field)?;
+        let default = match is_required(schema, field) {
             true => "",
-            false if field_type(model, field)?.ends_with("| None") => " = None",
+            false if ty.ends_with("| None") => " = None",
             false => " | None = None",
         };
-        parameters.push(format!(
-            "{}: {}{default}",
-            name(&field.name)?,
-            constructor_type(model, field)?
-        ));
+        parameters.push(format!("{}: {ty}{default}", name(&field.name)));
     }
     let constructor = signature("def __new__", &parameters, &schema.name);
     let _ = writeln!(text, "{constructor}: ...");
     for field in fields {
-        property(&mut text, name(&field.name)?, &field_type(model, field)?, &field.description);
+        let ty = field_type(model, schema, field)?;
+        property(&mut text, &name(&field.name), &ty, &field.description);
     }
     property(
         &mut text,
@@ -134,17 +147,23 @@ fn response(model: &Model, schema: &Schema, fields: &[Field]) -> Result<String, 
 }
 
 /// Returns the type of a constructor's argument: enums may be strings, and objects may be dicts.
-fn constructor_type(model: &Model, field: &Field) -> Result<String, String> {
-    let ty = field_type(model, field)?;
+fn constructor_type(model: &Model, schema: &Schema, field: &Field) -> Result<String, String> {
+    let null = if may_be_none(schema, field) { " | None" } else { "" };
+    if schema.nested && field.constant().is_none() {
+        return Ok(input_type(model, &field.ty, "Sequence")? + null);
+    }
+    let ty = field_type(model, schema, field)?;
     let Type::Named(name) = &field.ty else { return Ok(ty) };
     Ok(match &model.schema(name).kind {
         Kind::OpenEnum { .. } => ty.replacen(name, &format!("{name} | str"), 1),
-        Kind::Object { .. } => ty.replacen(name, &format!("{name} | Mapping[str, JSON]"), 1),
+        Kind::Object { .. } | Kind::ObjectUnion { .. } => {
+            ty.replacen(name, &format!("{name} | Mapping[str, JSON]"), 1)
+        }
         Kind::FreeObject { .. } if ty.starts_with(name) => {
             ty.replacen(name, &format!("{name} | JSONObject"), 1)
         }
         Kind::FreeObject { .. } => ty.replacen("dict[str, JSON]", "JSONObject", 1),
-        Kind::Union { .. } | Kind::ObjectUnion { .. } => ty,
+        Kind::Union { .. } => ty,
     })
 }
 
@@ -228,13 +247,15 @@ fn json_object(model: &Model, schema: &Schema, known: &[Field]) -> Result<String
     let mut text = format!("\nclass {}(JsonObject):\n{}\n", schema.name, docstring(&doc, 4));
     let mut parameters = String::new();
     for field in known.iter().filter(|field| field.required) {
-        let _ = write!(parameters, ", {}: {}", name(&field.name)?, field_type(model, field)?);
+        let ty = field_type(model, schema, field)?;
+        let _ = write!(parameters, ", {}: {ty}", name(&field.name));
     }
-    let _ = writeln!(text, "    def __init__(self, *{parameters}, **extra: JSON) -> None: ...");
+    let star = if parameters.is_empty() { "" } else { ", *" };
+    let _ = writeln!(text, "    def __init__(self{star}{parameters}, **extra: JSON) -> None: ...");
     for field in known {
-        let name = name(&field.name)?;
-        let ty = field_type(model, field)?;
-        property(&mut text, name, &ty, &field.description);
+        let name = name(&field.name);
+        let ty = field_type(model, schema, field)?;
+        property(&mut text, &name, &ty, &field.description);
         let _ = writeln!(
             text,
             "    @{name}.setter\n    def {name}(self, value: {ty}, /) -> None: ...\n    \

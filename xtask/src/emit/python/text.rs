@@ -2,59 +2,59 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{
-    Argument, Field, Kind, Listing, Model, Operation, Place, Response, Schema, Type,
-};
-
 use crate::emit::rust_text::pascal;
 use crate::emit::wording::with_none;
+use crate::model::{
+    Argument, Field, Kind, Listing, Model, Operation, Place, Response, Role, Schema, Type,
+};
 
 /// The maximum line length.
 pub const WIDTH: usize = 120;
 
-/// Python keywords that could occur as names in the API.
-const KEYWORDS: [&str; 8] = ["class", "def", "from", "global", "import", "in", "is", "lambda"];
+/// Python's reserved words, in lower case.
+const KEYWORDS: [&str; 32] = [
+    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif",
+    "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda",
+    "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
+];
 
-/// Checks that a name on the wire is a valid Python identifier.
-///
-/// # Errors
-/// Returns a message if the name is a Python keyword.
-pub fn name(name: &str) -> Result<&str, String> {
-    if KEYWORDS.contains(&name) {
-        return Err(format!(
-            "`{name}` is a Python keyword and cannot be the name of an argument or attribute"
-        ));
-    }
-    Ok(name)
+/// Returns the name of an argument or an attribute: in lower case, with a trailing underscore if it is a reserved word.
+pub fn name(name: &str) -> String {
+    let name = name.to_lowercase();
+    if KEYWORDS.contains(&name.as_str()) { format!("{name}_") } else { name }
 }
 
-/// Returns the module of a group, such as `records` for `datasets.records`.
-pub fn module(group: &str) -> &str {
-    group.rsplit('.').next().expect("a split has at least one part")
-}
-
-/// Returns the class of a group, such as `Records`.
-pub fn class(group: &str) -> String {
-    pascal(module(group))
+/// Returns the class of a group, such as `Records` for `datasets.records`.
+pub fn class(model: &Model, group: &str) -> String {
+    pascal(&model.group_name(group))
 }
 
 /// Returns the module and class of a group's handwritten methods, if it has any.
 pub fn by_hand(group: &str) -> Option<(&'static str, &'static str)> {
-    (group == "datasets").then_some(("_bulk", "Bulk"))
+    match group {
+        "datasets" => Some(("_bulk", "Bulk")),
+        "campaigns" => Some(("_campaigns", "CampaignMethods")),
+        _ => None,
+    }
 }
 
-/// Returns the child groups of a group, or the top-level groups.
-pub fn children<'a>(model: &'a Model, parent: Option<&str>) -> Vec<&'a str> {
-    let groups = model.groups().into_iter();
-    groups.filter(|group| group.rsplit_once('.').map(|(parent, _)| parent) == parent).collect()
+/// Returns the module and class of the handwritten methods of a schema's class, if it has any.
+pub fn methods_by_hand(model: &Model, schema: &Schema) -> Option<(&'static str, &'static str)> {
+    match schema.name.as_str() {
+        "FilterCondition" | "FilterGroup" => Some(("_filters", "FilterMethods")),
+        _ => is_task(model, schema).then_some(("_task", "TaskMethods")),
+    }
 }
 
-/// Returns the schemas that occur in responses, in document order. Only these get a class.
-pub fn returned(model: &Model) -> Vec<&Schema> {
+/// Returns the schemas that occur in responses or inside request bodies, in document order. Only these get a class.
+pub fn values(model: &Model) -> Vec<&Schema> {
     let mut names = BTreeSet::new();
     for operation in &model.operations {
         if let Response::Json(name) = &operation.success.response {
             collect(model, name, &mut names);
+        }
+        for argument in operation.arguments(model) {
+            collect_type(model, &argument.field.ty, &mut names);
         }
     }
     model.schemas.iter().filter(|schema| names.contains(schema.name.as_str())).collect()
@@ -64,17 +64,52 @@ fn collect<'a>(model: &'a Model, name: &'a str, names: &mut BTreeSet<&'a str>) {
     if !names.insert(name) {
         return;
     }
-    if let Kind::Object { fields } = &model.schema(name).kind {
-        for field in fields {
-            let mut ty = &field.ty;
-            while let Type::Array(items) = ty {
-                ty = items;
-            }
-            if let Type::Named(name) = ty {
-                collect(model, name, names);
-            }
+    match &model.schema(name).kind {
+        Kind::Object { fields } => {
+            fields.iter().for_each(|field| collect_type(model, &field.ty, names));
         }
+        Kind::ObjectUnion { variants, .. } => {
+            variants.iter().for_each(|variant| collect(model, &variant.schema, names));
+        }
+        Kind::Union { variants } => {
+            variants.iter().for_each(|variant| collect_type(model, variant, names));
+        }
+        Kind::FreeObject { .. } | Kind::OpenEnum { .. } => {}
     }
+}
+
+fn collect_type<'a>(model: &'a Model, ty: &'a Type, names: &mut BTreeSet<&'a str>) {
+    match ty {
+        Type::Array(items) | Type::Map(items) | Type::Nullable(items) => {
+            collect_type(model, items, names);
+        }
+        Type::Named(name) => collect(model, name, names),
+        _ => {}
+    }
+}
+
+/// Returns the schemas of objects that are parts of request bodies. They have a `TypedDict`, too.
+pub fn request_parts(model: &Model) -> Vec<(&Schema, &[Field])> {
+    let schemas = values(model).into_iter().filter(|schema| schema.nested);
+    let objects = schemas.filter_map(|schema| match &schema.kind {
+        Kind::Object { fields } => Some((schema, fields.as_slice())),
+        _ => None,
+    });
+    objects.collect()
+}
+
+/// Returns the unions of objects.
+pub fn object_unions(model: &Model) -> Vec<&Schema> {
+    let is_union = |schema: &&Schema| matches!(schema.kind, Kind::ObjectUnion { .. });
+    values(model).into_iter().filter(is_union).collect()
+}
+
+/// Returns the only field of an object if its values are a union of objects. Such an object can be made of a variant.
+pub fn wrapped_union<'a>(model: &'a Model, schema: &'a Schema) -> Option<(&'a Field, &'a Schema)> {
+    let Kind::Object { fields } = &schema.kind else { return None };
+    let [field @ Field { ty: Type::Named(union), .. }] = fields.as_slice() else { return None };
+    let union = model.schema(union);
+    matches!(union.kind, Kind::ObjectUnion { .. }).then_some((field, union))
 }
 
 /// Returns whether a schema gets a class: an object, or a free-form object with known keys.
@@ -93,16 +128,22 @@ pub fn is_task(model: &Model, schema: &Schema) -> bool {
     })
 }
 
-/// Returns the name of a listing's pager: `iter` for `list`, `iter_records` for `list_records`.
+/// Returns the name of a listing's pager: `iter` for `list` and `search`, `iter_records` for `list_records`.
 pub fn pager_name(operation: &Operation) -> String {
-    let rest = operation.name.strip_prefix("list").unwrap_or(&operation.name);
-    format!("iter{rest}")
+    let verbs = ["list", "search", "get", "fetch"].iter();
+    let rest = verbs.filter_map(|verb| operation.name.strip_prefix(verb)).next();
+    format!("iter{}", rest.map_or_else(|| format!("_{}", operation.name), str::to_owned))
 }
 
-/// Returns the arguments of a listing except those for paging.
-pub fn listing_arguments<'a>(model: &'a Model, operation: &'a Operation) -> Vec<Argument<'a>> {
+/// Returns the arguments of a listing except those that the pager sets.
+pub fn listing_arguments<'a>(
+    model: &'a Model,
+    operation: &'a Operation,
+    paging: Paging,
+) -> Vec<Argument<'a>> {
+    let position = if paging == Paging::Numbers { "page" } else { "" };
     let mut arguments = operation.arguments(model);
-    arguments.retain(|argument| !["page", "page_size"].contains(&argument.field.name.as_str()));
+    arguments.retain(|Argument { field, .. }| ![position, "page_size"].contains(&&*field.name));
     arguments
 }
 
@@ -114,33 +155,70 @@ pub fn has_payload(model: &Model, schema: &str) -> bool {
     }
 }
 
+/// How the pages of an operation are addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paging {
+    /// By numbers, so that pages can be requested concurrently.
+    Numbers,
+    /// By the cursor that the page before contains.
+    Cursors,
+}
+
+/// Returns what an operation lists, and how its pages are addressed.
+pub fn pages_of(model: &Model, operation: &Operation) -> Option<(Listing, Paging)> {
+    let numbered = model.listing(operation).map(|listing| (listing, Paging::Numbers));
+    numbered.or_else(|| model.feed(operation).map(|feed| (feed, Paging::Cursors)))
+}
+
+/// Returns the options of a pager and their types.
+pub fn pager_options(paging: Paging) -> Vec<(&'static str, &'static str)> {
+    match paging {
+        Paging::Numbers => {
+            vec![("page_size", "int"), ("prefetch", "int"), ("limit", "int"), ("strict", "bool")]
+        }
+        Paging::Cursors => vec![("page_size", "int"), ("limit", "int")],
+    }
+}
+
 /// Returns the docstring of a pager, as lines that are not wrapped.
-pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec<String> {
-    let mut lines = vec![
-        format!("Iterates over every item of `{}`.", operation.name),
-        String::new(),
-        "Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the meantime is returned only once.".to_owned(),
-        String::new(),
-        "Args:".to_owned(),
-    ];
-    for Argument { field, .. } in listing_arguments(model, operation) {
-        lines.push(format!("    {}: {}", field.name, with_none(&field.description)));
+pub fn pager_doc(
+    model: &Model,
+    operation: &Operation,
+    listing: &Listing,
+    paging: Paging,
+) -> Vec<String> {
+    let how = match paging {
+        Paging::Numbers => {
+            "Pages are fetched lazily: no request is sent until the first item is requested. From the second page on, up to `prefetch` pages are requested concurrently and returned in order. An item that moves to a later page in the meantime is returned only once."
+        }
+        Paging::Cursors => {
+            "Pages are fetched lazily, one after another: no request is sent until the first item is requested, and no page before an item of it is requested."
+        }
+    };
+    let mut lines: Vec<String> =
+        [&format!("Iterates over every item of `{}`.", operation.name), "", how, "", "Args:"]
+            .map(str::to_owned)
+            .into();
+    for Argument { field, .. } in listing_arguments(model, operation, paging) {
+        lines.push(format!("    {}: {}", name(&field.name), with_none(&field.description)));
     }
     if has_payload(model, &listing.item) {
         lines.push("    payload_type: Type to convert every payload to: a `TypedDict`, a dataclass, an attrs class, a msgspec Struct or a pydantic model. Items are then `TypedRecord`s.".to_owned());
     }
-    lines.extend(
-        [
-            "    page_size: Number of items per page. Limits: 1 to 100. Default: 100.",
-            "    prefetch: Maximum number of pages to request concurrently. 1 fetches each page only when it is needed. Limits: 1 to 64. Default: 8.",
-            "    limit: Maximum number of items to return. Default: no limit.",
-            "    strict: When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have been missed. `True`: also if the number of items differs from the server's count. `False`: never.",
-        ]
-        .map(str::to_owned),
-    );
+    for (name, _) in pager_options(paging) {
+        let text = match name {
+            "page_size" => "Number of items per page. Limits: 1 to 100. Default: 100.",
+            "prefetch" => {
+                "Maximum number of pages to request concurrently. 1 fetches each page only when it is needed. Limits: 1 to 64. Default: 8."
+            }
+            "limit" => "Maximum number of items to return. Default: no limit.",
+            _ => {
+                "When to raise `ConflictError`. `None`: if items were deleted during iteration and others may have been missed. `True`: also if the number of items differs from the server's count. `False`: never."
+            }
+        };
+        lines.push(format!("    {name}: {text}"));
+    }
     lines.push(OPTIONS_DOC.to_owned());
-    let call = format!("mistral.{}.{}(", operation.group, pager_name(operation));
-    let arguments = required_arguments(listing_arguments(model, operation).iter());
     lines.extend(
         [
             "",
@@ -148,15 +226,24 @@ pub fn pager_doc(model: &Model, operation: &Operation, listing: &Listing) -> Vec
             "    A pager, for `for` and `async for`. Every loop starts from the beginning.",
             "",
             "Raises:",
-            "    errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.",
-            "    errors.MistralError: Raised by the loop for any other failure; see `errors` for the subclasses.",
-            "",
-            "Example:",
-            &format!("    >>> for item in {call}{arguments}):"),
-            "    ...     print(item)",
         ]
         .map(str::to_owned),
     );
+    if paging == Paging::Numbers {
+        lines.push("    errors.ConflictError: Raised by the loop if items may have been missed; see `strict`.".to_owned());
+    }
+    let call = format!("mistral.{}.{}(", operation.group, pager_name(operation));
+    let arguments = required_arguments(listing_arguments(model, operation, paging).iter());
+    let other = if paging == Paging::Numbers { "any other" } else { "any" };
+    lines.extend([
+        format!(
+            "    errors.MistralError: Raised by the loop for {other} failure; see `errors` for the subclasses."
+        ),
+        String::new(),
+        "Example:".to_owned(),
+        format!("    >>> for item in {call}{arguments}):"),
+        "    ...     print(item)".to_owned(),
+    ]);
     lines
 }
 
@@ -179,23 +266,51 @@ pub fn positional_arguments<'a>(
     })
 }
 
-/// Emits imports of the package's own types that the text mentions.
-pub fn own_imports(model: &Model, text: &str) -> (String, String) {
-    let mentioned = |name: &&str| {
-        text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == *name)
-    };
-    let import = |module: &str, names: Vec<&str>| match names.is_empty() {
-        true => String::new(),
-        false => format!("from mistral_datasets.{module} import {}\n", names.join(", ")),
-    };
-    let mut enums: Vec<&str> =
-        enums(model).map(|(schema, _)| schema.name.as_str()).filter(mentioned).collect();
-    enums.sort_unstable();
-    let types = ["JSON", "Download", "FileInput", "JSONObject", "Pager", "TypedRecord"]
-        .into_iter()
-        .filter(mentioned)
-        .collect();
-    (import("enums", enums), import("types", types))
+/// Returns whether a text contains a word.
+pub fn mentions(text: &str, name: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+}
+
+/// Emits an import of the names that the text mentions.
+pub fn import<'a>(text: &str, module: &str, names: impl Iterator<Item = &'a str>) -> String {
+    let mut names: Vec<&str> = names.filter(|name| mentions(text, name)).collect();
+    names.sort_by_key(|name| (name.starts_with(|c: char| c.is_lowercase()), *name));
+    let line = format!("from {module} import {}\n", names.join(", "));
+    match names.len() {
+        0 => String::new(),
+        _ if line.len() <= WIDTH + 1 => line,
+        _ => {
+            let names: String = names.iter().map(|name| format!("    {name},\n")).collect();
+            format!("from {module} import (\n{names})\n")
+        }
+    }
+}
+
+/// Emits an import of the enumerations that the text mentions.
+pub fn import_enums(model: &Model, text: &str) -> String {
+    import(text, "mistral_datasets.enums", enums(model).map(|(schema, _)| schema.name.as_str()))
+}
+
+/// Emits an import of the classes and unions that the text mentions.
+pub fn import_models(model: &Model, text: &str) -> String {
+    let classes = values(model).into_iter().filter(|schema| is_class(schema));
+    let names = classes.chain(object_unions(model)).map(|schema| schema.name.as_str());
+    import(text, "mistral_datasets.models", names)
+}
+
+/// Emits an import of the types for annotations that the text mentions.
+pub fn import_types(model: &Model, text: &str) -> String {
+    let mut names: Vec<String> =
+        ["JSON", "Download", "FeedPager", "FileInput", "JSONObject", "Pager", "TypedRecord"]
+            .map(str::to_owned)
+            .into();
+    names.extend(request_parts(model).iter().map(|(schema, _)| typed_dict(&schema.name)));
+    import(text, "mistral_datasets.types", names.iter().map(String::as_str))
+}
+
+/// Returns the name of the `TypedDict` of a request part.
+pub fn typed_dict(schema: &str) -> String {
+    format!("{schema}TypedDict")
 }
 
 /// Returns the open enums in document order.
@@ -206,16 +321,27 @@ pub fn enums(model: &Model) -> impl Iterator<Item = (&Schema, &[String])> {
     })
 }
 
-/// Returns the type of a response field.
+/// Returns whether a field of a class may be `None`.
+pub fn may_be_none(schema: &Schema, field: &Field) -> bool {
+    match field.ty {
+        _ if field.required => field.nullable,
+        Type::Json => false,
+        // If it is missing in a response, it is empty.
+        Type::Array(_) | Type::Map(_) if schema.role == Role::Response => field.nullable,
+        _ => true,
+    }
+}
+
+/// Returns the type of a field of a class.
 ///
 /// # Errors
 /// Returns a message if responses do not support the type.
-pub fn field_type(model: &Model, field: &Field) -> Result<String, String> {
-    let ty = value_type(model, &field.ty)?;
-    match (&field.ty, field.required) {
-        (_, true) | (Type::Array(_), false) if !field.nullable => Ok(ty),
-        _ => Ok(format!("{ty} | None")),
-    }
+pub fn field_type(model: &Model, schema: &Schema, field: &Field) -> Result<String, String> {
+    let ty = match field.constant() {
+        Some(constant) => format!("Literal[\"{constant}\"]"),
+        None => value_type(model, &field.ty)?,
+    };
+    Ok(if may_be_none(schema, field) { format!("{ty} | None") } else { ty })
 }
 
 fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
@@ -226,17 +352,17 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
         Type::Number => "float".to_owned(),
         Type::Boolean => "bool".to_owned(),
         Type::FreeObject => "dict[str, JSON]".to_owned(),
+        Type::Json => "JSON".to_owned(),
         Type::Array(items) => format!("list[{}]", value_type(model, items)?),
+        Type::Map(values) => format!("dict[str, {}]", value_type(model, values)?),
+        Type::Nullable(value) => format!("{} | None", value_type(model, value)?),
         Type::Binary => return Err("Python responses cannot contain binary data".to_owned()),
-        Type::Json | Type::Map(_) | Type::Nullable(_) => {
-            return Err(format!("Python responses cannot contain {ty:?}"));
-        }
         Type::Named(name) => match &model.schema(name).kind {
             Kind::FreeObject { known } if known.is_empty() => "dict[str, JSON]".to_owned(),
-            Kind::Object { .. } | Kind::FreeObject { .. } | Kind::OpenEnum { .. } => name.clone(),
-            Kind::ObjectUnion { .. } => {
-                return Err(format!("{name}: unions of objects are not supported in Python"));
-            }
+            Kind::Object { .. }
+            | Kind::FreeObject { .. }
+            | Kind::OpenEnum { .. }
+            | Kind::ObjectUnion { .. } => name.clone(),
             Kind::Union { variants } => {
                 let variants: Result<Vec<_>, _> =
                     variants.iter().map(|variant| value_type(model, variant)).collect();
@@ -246,42 +372,60 @@ fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
     })
 }
 
-/// Returns the type of an argument, without `| None`.
+/// Returns the type of a value that a program passes, without `| None`. `many` is the type of arrays, such as `Iterable`.
+///
+/// # Errors
+/// Returns a message if arguments do not support the type.
+pub fn input_type(model: &Model, ty: &Type, many: &str) -> Result<String, String> {
+    Ok(match ty {
+        Type::Uuid => "str | UUID".to_owned(),
+        Type::DateTime => "datetime | str".to_owned(),
+        Type::FreeObject => "JSONObject".to_owned(),
+        Type::Binary => "FileInput".to_owned(),
+        Type::Array(items) => format!("{many}[{}]", input_type(model, items, "Sequence")?),
+        Type::Map(values) => format!("Mapping[str, {}]", input_type(model, values, "Sequence")?),
+        Type::Nullable(value) => format!("{} | None", input_type(model, value, many)?),
+        Type::Named(name) => {
+            let schema = model.schema(name);
+            match &schema.kind {
+                Kind::FreeObject { .. } => "JSONObject".to_owned(),
+                Kind::OpenEnum { .. } => format!("{name} | str"),
+                Kind::Object { .. } => {
+                    let own = format!("{name} | {}", typed_dict(name));
+                    match wrapped_union(model, schema).map(|(_, union)| &union.kind) {
+                        Some(Kind::ObjectUnion { variants, .. }) => variants
+                            .iter()
+                            .fold(own, |ty, variant| format!("{ty} | {}", variant.schema)),
+                        _ => own,
+                    }
+                }
+                Kind::ObjectUnion { variants, .. } => {
+                    let dicts = variants.iter().map(|variant| typed_dict(&variant.schema));
+                    dicts.fold(name.clone(), |ty, dict| format!("{ty} | {dict}"))
+                }
+                Kind::Union { .. } => value_type(model, ty)?,
+            }
+        }
+        Type::String | Type::Integer | Type::Number | Type::Boolean | Type::Json => {
+            value_type(model, ty)?
+        }
+    })
+}
+
+/// Returns the type of an argument, without `| None` for an optional one.
 ///
 /// # Errors
 /// Returns a message if arguments do not support the type.
 pub fn argument_type(model: &Model, argument: &Argument) -> Result<String, String> {
-    let unknown = |ty: &Type| {
-        Err(format!("argument `{}` of type {ty:?} is not supported in Python", argument.field.name))
-    };
-    Ok(match &argument.field.ty {
-        Type::Uuid => "str | UUID".to_owned(),
-        Type::String if argument.place == Place::Path => "str | UUID".to_owned(),
-        Type::String => "str".to_owned(),
-        Type::Integer => "int".to_owned(),
-        Type::Number => "float".to_owned(),
-        Type::Boolean => "bool".to_owned(),
-        Type::FreeObject => "JSONObject".to_owned(),
-        Type::Binary => "FileInput".to_owned(),
-        Type::Array(items) => match **items {
-            Type::Uuid => "Iterable[str | UUID]".to_owned(),
-            Type::String => "Iterable[str]".to_owned(),
-            _ => return unknown(&argument.field.ty),
-        },
-        Type::Named(name) => match &model.schema(name).kind {
-            Kind::FreeObject { .. } if model.accepts_null(&argument.field.ty) => {
-                "JSONObject | None".to_owned()
-            }
-            Kind::FreeObject { .. } => "JSONObject".to_owned(),
-            Kind::OpenEnum { .. } => format!("{name} | str"),
-            Kind::Object { .. } | Kind::Union { .. } | Kind::ObjectUnion { .. } => {
-                return unknown(&argument.field.ty);
-            }
-        },
-        Type::DateTime | Type::Json | Type::Map(_) | Type::Nullable(_) => {
-            return unknown(&argument.field.ty);
+    let field = argument.field;
+    let ty = match &field.ty {
+        Type::String if argument.place == Place::Path && field.name.ends_with("_id") => {
+            "str | UUID".to_owned()
         }
-    })
+        ty => input_type(model, ty, "Iterable")?,
+    };
+    let is_none_accepted = field.required && (field.nullable || model.accepts_null(&field.ty));
+    Ok(if is_none_accepted { format!("{ty} | None") } else { ty })
 }
 
 /// Returns the return type of an operation.
@@ -319,7 +463,7 @@ pub fn method_doc(model: &Model, operation: &Operation, style: Style) -> Vec<Str
     lines.extend([String::new(), "Args:".to_owned()]);
     let (ids, others) = positional_arguments(model, operation);
     for Argument { field, .. } in ids.iter().chain(&others) {
-        let mut line = format!("    {}: {}", field.name, with_none(&field.description));
+        let mut line = format!("    {}: {}", name(&field.name), with_none(&field.description));
         if let Some(limits) = field.limits.in_words() {
             line.push_str(&format!(" Limits: {limits}."));
         }
@@ -391,7 +535,7 @@ fn example(model: &Model, operation: &Operation, style: Style) -> Vec<String> {
 fn required_arguments<'a, 'b: 'a>(arguments: impl Iterator<Item = &'a Argument<'b>>) -> String {
     let arguments: Vec<String> = arguments
         .filter(|argument| argument.field.required)
-        .map(|argument| format!("{0}={0}", argument.field.name))
+        .map(|argument| format!("{0}={0}", name(&argument.field.name)))
         .collect();
     arguments.join(", ")
 }

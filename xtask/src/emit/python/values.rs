@@ -4,9 +4,13 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::text::{self, WIDTH, docstring, field_type, is_class, name, returned};
+use super::text::{
+    self, WIDTH, docstring, field_type, import, is_class, may_be_none, name, object_unions,
+    typed_dict,
+};
 use crate::emit::preamble;
-use crate::model::{Field, Kind, Model, Type};
+use crate::emit::wording::with_none;
+use crate::model::{Field, Kind, Model, Schema, Type};
 
 /// Where the items of a response are that can be iterated over.
 pub enum Items<'a> {
@@ -61,73 +65,172 @@ fn list(fields: &[Field]) -> Option<&Field> {
     })
 }
 
-/// Returns whether the constructor of a response requires a field.
-pub fn is_required(field: &Field) -> bool {
-    field.required && !field.nullable && !matches!(field.ty, Type::Array(_))
+/// Returns whether the constructor of a class requires a field.
+pub fn is_required(schema: &Schema, field: &Field) -> bool {
+    if schema.nested {
+        return field.required && field.constant().is_none();
+    }
+    let is_empty_by_default = matches!(field.ty, Type::Array(_) | Type::Map(_));
+    field.required && !field.nullable && !is_empty_by_default && field.constant().is_none()
 }
 
 /// Emits `models.py`.
 pub fn models(model: &Model) -> Result<String, String> {
     let mut native = Vec::new();
     let mut classes = String::new();
-    let mut names = Vec::new();
-    for schema in returned(model).into_iter().filter(|schema| is_class(schema)) {
+    let mut names: Vec<&str> = Vec::new();
+    for schema in text::values(model).into_iter().filter(|schema| is_class(schema)) {
         names.push(schema.name.as_str());
         let Kind::FreeObject { known } = &schema.kind else {
             native.push(schema.name.as_str());
             continue;
         };
-        let mut parameters = String::new();
-        let mut items = String::new();
-        let mut keys = String::new();
-        for field in known {
-            let key = name(&field.name)?;
-            if field.required {
-                let _ = write!(parameters, ", {key}: {}", field_type(model, field)?);
-                let _ = write!(items, "\"{key}\": {key}, ");
-            }
-            let required = if field.required { "True" } else { "False" };
-            let arguments =
-                format!("\"{key}\", {}, required={required}", quoted(&field.description));
-            let line = format!("    {key} = known_key({arguments})");
-            let _ = match line.chars().count() <= WIDTH {
-                true => writeln!(keys, "{line}"),
-                false => writeln!(keys, "    {key} = known_key(\n        {arguments}\n    )"),
-            };
-        }
-        let _ = write!(
-            classes,
-            "\n\nclass {}(JsonObject):\n{}\n    __slots__ = ()\n\n\
-             \x20   def __init__(self, *{parameters}, **extra: JSON) -> None:\n\
-             \x20       super().__init__({{{items}**extra}})\n\n{keys}",
-            schema.name,
-            docstring(std::slice::from_ref(&schema.description), 4),
-        );
+        classes.push_str(&json_object(model, schema, known)?);
+    }
+    let unions = object_unions(model);
+    for schema in &unions {
+        names.push(schema.name.as_str());
+        classes.push_str(&union_alias(schema));
     }
     native.sort_unstable();
-    names.sort_unstable();
     let mut text = preamble("#");
-    text.push_str("\n\"\"\"Responses of the API, one class per schema.\"\"\"\n\nfrom __future__ import annotations\n\n");
+    text.push_str("\n\"\"\"Responses of the API, and the objects that requests contain: one class per schema.\"\"\"\n\nfrom __future__ import annotations\n\n");
+    let typing = import(&classes, "typing", ["TypeAlias"].into_iter());
+    let types = import(&classes, "mistral_datasets.types", ["JSON"].into_iter());
+    match types.is_empty() {
+        true => text.push_str(&typing),
+        false => text.push_str(&typing.replace("import ", "import TYPE_CHECKING, ")),
+    }
+    if typing.is_empty() && !types.is_empty() {
+        text.push_str("from typing import TYPE_CHECKING\n");
+    }
     if !classes.is_empty() {
-        text.push_str("from typing import TYPE_CHECKING\n\n");
+        text.push('\n');
     }
     text.push_str("from mistral_datasets._native import (\n");
     for name in native {
         let _ = writeln!(text, "    {name},");
     }
     text.push_str(")\n");
-    if !classes.is_empty() {
-        text.push_str(
-            "from mistral_datasets._object import JsonObject, known_key\n\n\
-             if TYPE_CHECKING:\n    from mistral_datasets.types import JSON\n",
-        );
+    let objects = ["JsonObject", "UnknownObject", "known_key"].into_iter();
+    text.push_str(&import(&classes, "mistral_datasets._object", objects));
+    if !types.is_empty() {
+        let _ = write!(text, "\nif TYPE_CHECKING:\n    {types}");
     }
+    if !unions.is_empty() {
+        names.push("UnknownObject");
+    }
+    names.sort_unstable();
     text.push_str("\n__all__ = [\n");
     for name in names {
         let _ = writeln!(text, "    \"{name}\",");
     }
     text.push_str("]\n");
     Ok(text + &classes)
+}
+
+/// Emits the class of a free-form object.
+fn json_object(model: &Model, schema: &Schema, known: &[Field]) -> Result<String, String> {
+    let mut parameters = String::new();
+    let mut items = String::new();
+    let mut keys = String::new();
+    for field in known {
+        let (attribute, key) = (name(&field.name), &field.name);
+        if field.required {
+            let _ = write!(parameters, ", {attribute}: {}", field_type(model, schema, field)?);
+            let _ = write!(items, "\"{key}\": {attribute}, ");
+        }
+        let required = if field.required { "True" } else { "False" };
+        let arguments = format!("\"{key}\", {}, required={required}", quoted(&field.description));
+        let line = format!("    {attribute} = known_key({arguments})");
+        let _ = match line.chars().count() <= WIDTH {
+            true => writeln!(keys, "{line}"),
+            false => writeln!(keys, "    {attribute} = known_key(\n        {arguments}\n    )"),
+        };
+    }
+    let star = if parameters.is_empty() { "" } else { ", *" };
+    Ok(format!(
+        "\n\nclass {}(JsonObject):\n{}\n    __slots__ = ()\n\n\
+         \x20   def __init__(self{star}{parameters}, **extra: JSON) -> None:\n\
+         \x20       super().__init__({{{items}**extra}})\n\n{keys}",
+        schema.name,
+        docstring(std::slice::from_ref(&schema.description), 4),
+    ))
+}
+
+/// Emits the alias of a union of objects.
+pub fn union_alias(schema: &Schema) -> String {
+    let Kind::ObjectUnion { variants, .. } = &schema.kind else {
+        unreachable!("the caller passes unions")
+    };
+    let mut names: Vec<&str> = variants.iter().map(|variant| variant.schema.as_str()).collect();
+    names.push("UnknownObject");
+    let doc = format!(
+        "{} A variant that this version does not know is an `UnknownObject`.",
+        schema.description.trim_end()
+    );
+    format!("\n{}: TypeAlias = {}\n{}", schema.name, names.join(" | "), docstring(&[doc], 0))
+}
+
+/// Emits `_requests.py`, the typed dicts of the objects that requests contain.
+pub fn requests(model: &Model) -> Result<String, String> {
+    let mut classes = String::new();
+    let mut names = Vec::new();
+    for (schema, fields) in text::request_parts(model) {
+        let class = typed_dict(&schema.name);
+        let (required, optional): (Vec<&Field>, Vec<&Field>) =
+            fields.iter().partition(|field| field.required);
+        let doc = docstring(&[with_none(&schema.description)], 4);
+        let mut base = "TypedDict".to_owned();
+        if !required.is_empty() && !optional.is_empty() {
+            base = format!("_{class}");
+            let _ =
+                write!(classes, "\n\nclass {base}(TypedDict):\n{}", typed_keys(model, &required)?);
+        }
+        let (rest, total) = match optional.is_empty() {
+            true => (required, ""),
+            false => (optional, ", total=False"),
+        };
+        let keys = typed_keys(model, &rest)?;
+        let _ = write!(classes, "\n\nclass {class}({base}{total}):\n{doc}\n{keys}");
+        names.push(class);
+    }
+    let mut text = preamble("#");
+    text.push_str(
+        "\n\"\"\"Types of the dicts that requests contain. `types` exports them.\"\"\"\n\nfrom __future__ import annotations\n\n",
+    );
+    // Imported at run time, so that `typing.get_type_hints` works.
+    text.push_str(&import(&classes, "collections.abc", ["Mapping", "Sequence"].into_iter()));
+    text.push_str(&import(&classes, "datetime", ["datetime"].into_iter()));
+    text.push_str(&import(&classes, "typing", ["Any", "Literal", "TypedDict"].into_iter()));
+    text.push_str(&import(&classes, "uuid", ["UUID"].into_iter()));
+    text.push('\n');
+    text.push_str(&text::import_enums(model, &classes));
+    text.push_str(&text::import_models(model, &classes));
+    names.sort_unstable();
+    text.push_str("\n__all__ = [\n");
+    for name in names {
+        let _ = writeln!(text, "    \"{name}\",");
+    }
+    text.push_str("]\n");
+    Ok(text + &classes)
+}
+
+/// Emits the keys of a typed dict.
+fn typed_keys(model: &Model, fields: &[&Field]) -> Result<String, String> {
+    let mut text = String::new();
+    for field in fields {
+        let mut ty = match field.constant() {
+            Some(constant) => format!("Literal[\"{constant}\"]"),
+            None => text::input_type(model, &field.ty, "Sequence")?,
+        };
+        // The aliases are defined in `types`, which imports this module.
+        ty = ty.replace("JSONObject", "Mapping[str, Any]").replace("JSON", "Any");
+        let null = if field.nullable || !field.required { " | None" } else { "" };
+        let doc = docstring(&[with_none(&field.description)], 4);
+        let _ = write!(text, "    {}: {ty}{null}\n{doc}", field.name);
+    }
+    Ok(text)
 }
 
 /// Formats a string with the quotes that need fewer escapes.
@@ -163,12 +266,18 @@ pub fn enums(model: &Model) -> String {
     text
 }
 
-/// Returns the name of an enum member.
+/// Returns the name of an enum member, such as `HAS_ANY` for `hasAny`.
 fn screaming(value: &str) -> String {
-    value
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-        .collect()
+    let mut name = String::new();
+    let mut after_lower_case = false;
+    for c in value.chars() {
+        if c.is_ascii_uppercase() && after_lower_case {
+            name.push('_');
+        }
+        after_lower_case = c.is_ascii_lowercase();
+        name.push(if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+    }
+    name
 }
 
 /// Emits `_json_schemas.py`, the JSON schemas of the responses for pydantic.
@@ -179,7 +288,7 @@ pub fn json_schemas(model: &Model) -> String {
          # ruff: noqa: E501\n# fmt: off\n\nfrom __future__ import annotations\n\nfrom typing import Any\n\n\
          SCHEMAS: dict[str, dict[str, Any]] = {\n",
     );
-    for schema in returned(model).into_iter().filter(|schema| is_class(schema)) {
+    for schema in text::values(model).into_iter().filter(|schema| is_class(schema)) {
         let ty = Type::Named(schema.name.clone());
         let _ = writeln!(text, "    \"{}\": {},", schema.name, python(&json_schema(model, &ty)));
     }
@@ -209,8 +318,7 @@ fn json_schema(model: &Model, ty: &Type) -> Value {
                     let mut properties = Map::new();
                     for field in fields {
                         let mut value = json_schema(model, &field.ty);
-                        if field.nullable || !field.required && !matches!(field.ty, Type::Array(_))
-                        {
+                        if may_be_none(schema, field) {
                             value = json!({"anyOf": [value, {"type": "null"}]});
                         }
                         value["description"] = field.description.clone().into();
@@ -219,7 +327,7 @@ fn json_schema(model: &Model, ty: &Type) -> Value {
                     let is_free = matches!(schema.kind, Kind::FreeObject { .. });
                     let required = fields.iter().filter(|field| match is_free {
                         true => field.required,
-                        false => is_required(field),
+                        false => is_required(schema, field) || field.constant().is_some(),
                     });
                     let required: Vec<_> = required.map(|field| &*field.name).collect();
                     let mut value = json!({
