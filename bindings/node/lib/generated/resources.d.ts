@@ -583,11 +583,11 @@ export interface UpdateJudgeRequest {
 
 /**
  * {@link UpdateJudgeRequest} in the form of the official SDK, which has the fields of the body in
- * `createJudgeRequest`.
+ * `updateJudgeRequest`.
  */
 export type UpdateJudgeNestedRequest = NestedRequest<
   UpdateJudgeRequest,
-  "createJudgeRequest",
+  "updateJudgeRequest",
   "name" | "description" | "modelName" | "output" | "instructions" | "tools"
 >;
 

@@ -387,7 +387,7 @@ const UPDATE_JUDGE = new Operation(
     instructions: string,
     tools: strings,
   },
-  "createJudgeRequest",
+  "updateJudgeRequest",
 );
 
 const DELETE_JUDGE = new Operation("delete_judge", null, {
