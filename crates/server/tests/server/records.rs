@@ -5,7 +5,7 @@ use mistral_datasets_types::{DatasetRecord, RecordSource};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Api, RECORDS, records_path};
+use crate::support::{Api, RECORDS, judge_definition, records_path};
 
 /// Valid JSON that many parsers do not preserve.
 const PAYLOAD: &str = r#"{ "z": 12345678901234567890123, "messages" : [ {"role":"user", "content":"a\u0000\ud83d\ude00\ud800 😀"} ],
@@ -164,15 +164,16 @@ async fn bulk_delete_is_atomic() {
 }
 
 #[tokio::test]
-async fn judging_is_not_supported() {
+async fn judging_is_not_supported_without_an_endpoint() {
     let api = Api::start().await;
     let dataset = api.create_dataset("Judged").await;
     let record = api.create_record(&dataset, "hello").await;
     let judge =
         async |id: Uuid, body: &str| api.post(&format!("{RECORDS}/{id}/live-judging"), body).await;
-    let message = judge(record.id, r#"{"judge_definition": {"name": "x"}}"#).await;
-    assert!(message.error(400, "FEATURE_NOT_SUPPORTED").contains("judging"));
-    let unknown = judge(Uuid::now_v7(), r#"{"judge_definition": {}}"#).await;
+    let valid = json!({"judge_definition": judge_definition()}).to_string();
+    let message = judge(record.id, &valid).await;
+    assert!(message.error(400, "FEATURE_NOT_SUPPORTED").contains("`--judge-url URL`"));
+    let unknown = judge(Uuid::now_v7(), &valid).await;
     unknown.error(404, "DATASET_RECORD_NOT_FOUND");
     let response = judge(record.id, r#"{"judge_definition": []}"#).await;
     assert!(response.error(422, "VALIDATION_ERROR").starts_with("judge_definition: "));
