@@ -194,8 +194,9 @@ mod tests {
     use crate::sqlite::SqliteStorage;
     use crate::storage::{
         Campaign, Conversation, Dataset, DatasetKey, DatasetStore, EventFields, FixtureStore,
-        ImportPosition, ImportSource, ImportStore, NewDataset, NewFixtureEvent, NewImport, NewRecord, Progress,
-        QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage, Task, Window,
+        ImportPosition, ImportSource, ImportStore, NewDataset, NewFixtureEvent, NewImport,
+        NewRecord, Progress, QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage,
+        Task, Window,
     };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);

@@ -225,10 +225,7 @@ mod tests {
                 {"role": "tool", "tool_call_id": "1", "content": "{\"c\":21}"},
             ])
         );
-        assert_eq!(
-            converted.response,
-            [json!({"role": "assistant", "content": "21 °C"})]
-        );
+        assert_eq!(converted.response, [json!({"role": "assistant", "content": "21 °C"})]);
         assert_eq!(converted.first_system_message().unwrap(), "Be brief.");
         assert_eq!(converted.last_user_message().unwrap(), "Weather?");
         assert_eq!(converted.invoked_tools(), "[]");
@@ -256,7 +253,9 @@ mod tests {
     #[test]
     fn tool_definitions_get_the_form_of_the_chat_api() {
         assert_eq!(
-            tools(r#"[{"type":"function","name":"f","parameters":{}}, {"type":"function","function":{"name":"g"}}, 3]"#),
+            tools(
+                r#"[{"type":"function","name":"f","parameters":{}}, {"type":"function","function":{"name":"g"}}, 3]"#
+            ),
             r#"[{"type":"function","function":{"name":"f","parameters":{}}},{"type":"function","function":{"name":"g"}}]"#
         );
         assert_eq!(tools("[REDACTED]"), "[]");

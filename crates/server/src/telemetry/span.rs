@@ -17,6 +17,9 @@ const LLM_OPERATIONS: [&str; 3] = ["chat", "text_completion", "generate_content"
 /// Namespace of the ids of events.
 const EVENTS: Uuid = Uuid::from_u128(0x7c1f_3d0e_52a9_5b0c_9a4e_2f6d_8b11_c0de);
 
+/// How many bytes the attributes of a resource or a scope may take. They are stored with each of its items.
+const MAX_SHARED_BYTES: usize = 64 << 10;
+
 /// What all spans of a resource share.
 pub(super) struct Resource {
     service_name: String,
@@ -24,12 +27,33 @@ pub(super) struct Resource {
     attributes: String,
 }
 
+/// What all spans of an instrumentation scope share.
+pub(super) struct Scope {
+    name: String,
+    version: String,
+}
+
+impl Scope {
+    pub(super) fn new(scope: InstrumentationScope) -> Self {
+        Self { name: scope.name, version: scope.version }
+    }
+}
+
+/// Fails if what a resource or a scope shares with its items is too large.
+pub(super) fn check_shared(shared: &[&String]) -> Result<(), &'static str> {
+    match shared.iter().map(|text| text.len()).sum::<usize>() {
+        0..=MAX_SHARED_BYTES => Ok(()),
+        _ => Err("the attributes of a resource or a scope are larger than 64 KiB"),
+    }
+}
+
 impl Resource {
     pub(super) fn new(attributes: Vec<KeyValue>) -> Self {
         let attributes = Attributes::new(attributes);
         Self {
             service_name: attributes.text(&["service.name"]),
-            environment: attributes.text(&["deployment.environment.name", "deployment.environment"]),
+            environment: attributes
+                .text(&["deployment.environment.name", "deployment.environment"]),
             attributes: Value::from(attributes.to_map()).to_string(),
         }
     }
@@ -57,9 +81,10 @@ pub(super) fn nanoseconds(time: u64) -> i64 {
 pub(super) fn project(
     span: Span,
     resource: &Resource,
-    scope: &InstrumentationScope,
+    scope: &Scope,
     workspace: Uuid,
 ) -> Result<NewSpan, &'static str> {
+    check_shared(&[&resource.attributes, &scope.name, &scope.version])?;
     let trace_id = hex_id(&span.trace_id, 16).ok_or("the trace ID of a span is invalid")?;
     let span_id = hex_id(&span.span_id, 8).ok_or("the span ID of a span is invalid")?;
     let start_time = nanoseconds(span.start_time_unix_nano);
@@ -278,8 +303,13 @@ mod tests {
             events,
             ..Span::default()
         };
-        project(span, &Resource::new(Vec::new()), &InstrumentationScope::default(), Uuid::nil())
-            .unwrap()
+        project(
+            span,
+            &Resource::new(Vec::new()),
+            &Scope::new(InstrumentationScope::default()),
+            Uuid::nil(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -310,7 +340,10 @@ mod tests {
         assert_eq!((span.provider_name.as_str(), span.usage_input_tokens), ("openai", 7));
         assert_eq!((span.usage_output_tokens, span.input_messages.as_str()), (0, "Hello"));
         let kept: Value = serde_json::from_str(&span.span_attributes).unwrap();
-        assert_eq!((&kept["gen_ai.input.messages"], &kept["gen_ai.prompt"]), (&Value::Null, &json!("Hello")));
+        assert_eq!(
+            (&kept["gen_ai.input.messages"], &kept["gen_ai.prompt"]),
+            (&Value::Null, &json!("Hello"))
+        );
         let event = span.event.unwrap();
         assert_eq!(event.last_user_message_preview.as_deref(), Some("Hello"));
     }
@@ -327,7 +360,10 @@ mod tests {
             vec![attribute("gen_ai.operation.name", "chat")],
             vec![
                 event("gen_ai.user.message", vec![attribute("content", "Weather?")]),
-                event("gen_ai.choice", vec![attribute("message", choice), attribute("finish_reason", "stop")]),
+                event(
+                    "gen_ai.choice",
+                    vec![attribute("message", choice), attribute("finish_reason", "stop")],
+                ),
                 event("exception", Vec::new()),
             ],
         );
@@ -341,6 +377,10 @@ mod tests {
         let chat = || vec![attribute("gen_ai.operation.name", "chat")];
         let id = |span: NewSpan| span.event.unwrap().id;
         assert_eq!(id(projected(chat(), Vec::new())), id(projected(chat(), Vec::new())));
-        assert!(projected(vec![attribute("gen_ai.operation.name", "embeddings")], Vec::new()).event.is_none());
+        assert!(
+            projected(vec![attribute("gen_ai.operation.name", "embeddings")], Vec::new())
+                .event
+                .is_none()
+        );
     }
 }
