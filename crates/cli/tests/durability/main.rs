@@ -17,6 +17,7 @@ mod server;
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod small_disk;
+mod telemetry;
 mod worker;
 
 use std::path::Path;
