@@ -6,22 +6,25 @@ mod forms;
 mod json;
 mod lines;
 mod links;
+mod otlp;
 mod responses;
 
 pub use forms::forms;
 pub use json::json;
 pub use lines::lines;
 pub use links::links;
+pub use otlp::otlp;
 pub use responses::responses;
 
 /// A property of arbitrary input.
 pub type Property = fn(&[u8]);
 
 /// All properties, with the name of their directory in `corpus`.
-pub const PROPERTIES: [(&str, Property); 5] = [
+pub const PROPERTIES: [(&str, Property); 6] = [
     ("lines", lines),
     ("json", json),
     ("responses", responses),
     ("forms", forms),
     ("links", links),
+    ("otlp", otlp),
 ];
