@@ -2,12 +2,14 @@
 //!
 //! `cargo fuzz` searches for inputs that cause a panic. `tests/tests/fuzz_corpus.rs` checks the inputs in `corpus` with any compiler.
 
+mod expressions;
 mod forms;
 mod json;
 mod lines;
 mod links;
 mod responses;
 
+pub use expressions::expressions;
 pub use forms::forms;
 pub use json::json;
 pub use lines::lines;
@@ -18,10 +20,11 @@ pub use responses::responses;
 pub type Property = fn(&[u8]);
 
 /// All properties, with the name of their directory in `corpus`.
-pub const PROPERTIES: [(&str, Property); 5] = [
+pub const PROPERTIES: [(&str, Property); 6] = [
     ("lines", lines),
     ("json", json),
     ("responses", responses),
     ("forms", forms),
     ("links", links),
+    ("expressions", expressions),
 ];

@@ -18,6 +18,7 @@ use crate::content::LinkSigner;
 use crate::http::{ApiError, Query, UploadForm};
 use crate::imports::{FileLines, LineRules};
 use crate::json::Document;
+use crate::search::{self, Entity};
 use crate::time::Timestamp;
 
 /// The maximum nesting depth of arrays and objects.
@@ -121,4 +122,14 @@ pub fn opened_by(link: &str, now: i64) -> Option<Uuid> {
     let id = Uuid::try_parse(link.path().strip_prefix("/files/")?).ok()?;
     let opened = verify_link(&signer(), id, &Query::of(&link), Timestamp::from_seconds(now));
     matches!(opened, Ok(Ok(()))).then_some(id)
+}
+
+/// Returns the canonical text of a search expression for each entity, or the number of characters that precede its error.
+pub fn search_expression(text: &str) -> [Result<String, usize>; 4] {
+    Entity::ALL.map(|entity| match search::parse(entity, text) {
+        Ok(expression) => {
+            Ok(expression.map(|expression| expression.to_string()).unwrap_or_default())
+        }
+        Err(error) => Err(error.offset),
+    })
 }

@@ -70,7 +70,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         "testing",
         &["api", "http", "imports", "json", "net", "storage", "telemetry", "time", "validate"],
     ),
-    ("internal_fuzzing", &["api", "config", "content", "http", "imports", "json", "time"]),
+    (
+        "internal_fuzzing",
+        &["api", "config", "content", "http", "imports", "json", "search", "time"],
+    ),
 ];
 
 #[test]

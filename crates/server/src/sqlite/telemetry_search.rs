@@ -17,7 +17,7 @@ use crate::storage::{
     Aggregation, AggregationResult, Missing, Pending, StorageError, TelemetryFilter, TelemetryPage,
     TelemetryPosition, TelemetrySearch, TimeOrder,
 };
-use filter::{push_filter, table};
+use filter::{from_clause, push_filter};
 use rows::RowReader;
 
 /// A page ends with the row with which it reaches this size in bytes.
@@ -69,22 +69,20 @@ fn positions(
     after: Option<TelemetryPosition>,
     limit: u32,
 ) -> Result<Vec<TelemetryPosition>, StorageError> {
-    let (table, time) = (table(filter.entity), filter.entity.time());
+    let time = filter.entity.time();
     let (direction, comparison) = match order {
         TimeOrder::NewestFirst => ("DESC", "<"),
         TimeOrder::OldestFirst => ("ASC", ">"),
     };
     let mut query = Query::default();
-    query.push(&format!("SELECT t.{time}, t.id FROM {table} t WHERE "));
+    query.push(&format!("SELECT t.{time}, t.id FROM {} WHERE ", from_clause(filter)));
     push_filter(&mut query, workspace, filter);
     if let Some(after) = after {
         let (after_time, row) = (query.bind(after.time), query.bind(after.row));
         query.push(&format!(" AND (t.{time}, t.id) {comparison} ({after_time}, {row})"));
     }
-    // The rows of a trace are few, so an index for their order must not be preferred to that for the trace.
-    let plus = if filter.trace_id.is_some() { "+" } else { "" };
     let limit = query.bind(i64::from(limit) + 1);
-    query.push(&format!(" ORDER BY {plus}t.{time} {direction}, t.id {direction} LIMIT {limit}"));
+    query.push(&format!(" ORDER BY t.{time} {direction}, t.id {direction} LIMIT {limit}"));
     let mut statement = connection.prepare(&query.sql)?;
     let rows = statement.query_map(params_from_iter(query.parameters), |row| {
         Ok(TelemetryPosition { time: row.get(0)?, row: row.get(1)? })
