@@ -2,6 +2,7 @@
 //!
 //! `cargo fuzz` searches for inputs that cause a panic. `tests/tests/fuzz_corpus.rs` checks the inputs in `corpus` with any compiler.
 
+mod expressions;
 mod forms;
 mod json;
 mod lines;
@@ -9,6 +10,7 @@ mod links;
 mod otlp;
 mod responses;
 
+pub use expressions::expressions;
 pub use forms::forms;
 pub use json::json;
 pub use lines::lines;
@@ -27,4 +29,5 @@ pub const PROPERTIES: [(&str, Property); 6] = [
     ("forms", forms),
     ("links", links),
     ("otlp", otlp),
+    ("expressions", expressions),
 ];

@@ -75,6 +75,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "internal_fuzzing",
         &["api", "config", "content", "http", "imports", "json", "storage", "telemetry", "time"],
+        &["api", "config", "content", "http", "imports", "json", "search", "time"],
     ),
 ];
 

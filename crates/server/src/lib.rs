@@ -35,6 +35,7 @@
 //     telemetry         decodes OTLP, and projects spans and log records to the fields of the API
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
 //     storage           the storage interface: traits and errors
+//     search            search expressions, and the fields of spans, traces, log records and evaluations
 //     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options,
 //                       pattern
 //                       small modules that others use

@@ -20,6 +20,7 @@ mod shutdown;
 #[cfg(target_os = "linux")]
 mod small_disk;
 mod telemetry;
+mod telemetry_kills;
 mod worker;
 
 use std::path::Path;

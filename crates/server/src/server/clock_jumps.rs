@@ -1,4 +1,4 @@
-//! Tests that housekeeping removes files in time, but not because of a clock that is wrong for a moment.
+//! Tests that housekeeping removes files and telemetry in time, but not because of a clock that is wrong for a moment.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -11,8 +11,9 @@ use uuid::Uuid;
 use crate::content::{ContentSink, ContentStore, DirectoryStore};
 use crate::disk_space::DiskSpace;
 use crate::housekeeping::{Cleanup, Clock, Housekeeping, Look};
+use crate::search::Entity;
 use crate::sqlite::{SqliteStorage, Synchronous};
-use crate::storage::{NewFile, Storage};
+use crate::storage::{NewFile, NewLog, NewSpan, Sender, Storage, TelemetryFilter, TimeOrder};
 use crate::time::Timestamp;
 
 const WORKSPACE: Uuid = Uuid::from_u128(1);
@@ -40,6 +41,14 @@ struct Setup {
 
 impl Setup {
     fn start(directory: &Path, keep_uploads: Option<Duration>) -> Self {
+        Self::start_keeping(directory, keep_uploads, None)
+    }
+
+    fn start_keeping(
+        directory: &Path,
+        keep_uploads: Option<Duration>,
+        keep_traces: Option<Duration>,
+    ) -> Self {
         let space = DiskSpace::without_reserve_file(directory);
         let database = directory.join("db");
         let storage = SqliteStorage::open(&database, Synchronous::Off, space.clone()).unwrap();
@@ -55,7 +64,7 @@ impl Setup {
             cleanup: Arc::clone(&cleanup),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             keep_uploads,
-            keep_traces: None,
+            keep_traces,
             erase_delay: Duration::ZERO,
         };
         let running = tokio::spawn(housekeeping.run(Vec::new()));
@@ -106,6 +115,50 @@ impl Setup {
         let mut stored = self.contents.list().await.unwrap();
         stored.sort();
         stored
+    }
+}
+
+impl Setup {
+    /// Stores a span that is years old, and a log record.
+    async fn send_telemetry(&self, text: &str) {
+        let sender = Sender { workspace: WORKSPACE, user: WORKSPACE };
+        let span = NewSpan {
+            trace_id: "a".repeat(32),
+            span_id: "b".repeat(16),
+            span_kind: "Client",
+            status_code: "Unset",
+            input_messages: text.repeat(1_000),
+            resource_attributes: "{}".to_owned(),
+            span_attributes: "{}".to_owned(),
+            request_stop_sequences: "[]".to_owned(),
+            request_encoding_formats: "[]".to_owned(),
+            response_finish_reasons: "[]".to_owned(),
+            ..NewSpan::default()
+        };
+        self.storage.insert_spans(sender, vec![span]).await.unwrap();
+        let attributes = || "{}".to_owned();
+        let log = NewLog {
+            body: text.to_owned(),
+            resource_attributes: attributes(),
+            scope_attributes: attributes(),
+            log_attributes: attributes(),
+            ..NewLog::default()
+        };
+        self.storage.insert_logs(sender, vec![log]).await.unwrap();
+    }
+
+    /// Returns the numbers of stored spans, traces and log records.
+    async fn telemetry(&self) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for (count, entity) in counts.iter_mut().zip([Entity::Spans, Entity::Traces, Entity::Logs])
+        {
+            let filter = TelemetryFilter::new(WORKSPACE, entity);
+            let page = self.storage.search_telemetry(filter, TimeOrder::NewestFirst, None, 100);
+            let rows: Vec<serde_json::Value> =
+                serde_json::from_slice(&page.await.unwrap().rows).unwrap();
+            *count = rows.len();
+        }
+        counts
     }
 }
 
@@ -161,4 +214,31 @@ async fn uploads_are_kept_by_default() {
         setup.time_passes(10_000 * HOUR).await;
     }
     assert_eq!(setup.stored().await, [file]);
+}
+
+#[tokio::test]
+async fn telemetry_is_erased_after_the_configured_time_from_its_arrival() {
+    let directory = tempfile::tempdir().unwrap();
+    let setup = Setup::start_keeping(directory.path(), None, Some(24 * HOUR));
+    setup.send_telemetry("a secret of the span ").await;
+    setup.time_passes(23 * HOUR).await;
+    setup.time_passes(HOUR / 2).await;
+    assert_eq!(setup.telemetry().await, [1, 1, 1]);
+    setup.time_passes(HOUR).await;
+    setup.time_passes(HOUR / 6).await;
+    assert_eq!(setup.telemetry().await, [0, 0, 0]);
+    // Nothing of it is left in the files.
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let is_erased = || {
+        let files = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
+        let contents =
+            files.filter(|path| path.is_file()).map(|path| std::fs::read(path).unwrap_or_default());
+        contents
+            .into_iter()
+            .all(|content| memchr::memmem::find(&content, b"a secret of the span").is_none())
+    };
+    while !is_erased() {
+        assert!(std::time::Instant::now() < deadline, "the text is still in a file");
+        setup.time_passes(Duration::from_secs(1)).await;
+    }
 }

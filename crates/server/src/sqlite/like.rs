@@ -109,7 +109,7 @@ mod tests {
             ("_", "é", true),
             ("_", "", false),
             ("__", "é", false),
-            ("é_t_", "été!", true),
+            ("é_é_", "été!", true),
             ("%_b_%", "abcb", true),
             ("%_b_", "abcb", false),
             ("%_b_", "bbc", true),

@@ -33,6 +33,7 @@ mod metrics;
 mod model;
 mod openapi;
 mod operations;
+mod otlp;
 mod pagination;
 #[cfg(unix)]
 mod permissions;
@@ -46,3 +47,6 @@ mod slugs;
 mod span_imports;
 mod support;
 mod tasks;
+mod telemetry;
+mod telemetry_aggregates;
+mod telemetry_search;
