@@ -70,7 +70,7 @@ impl From<Error> for Failure {
             elapsed_ms: error.elapsed().map(as_milliseconds),
             retry_after_ms: error.retry_after().map(as_milliseconds),
             task: error.task().map(encode),
-            report: error.report().map(native_report),
+            report: error.report().and_then(native_report),
             hint: error.hint().map(spell_options),
             body: error.body().map(str::to_owned),
             causes: causes.map(ToString::to_string).collect(),

@@ -256,11 +256,12 @@ fn key_counts(counts: &BTreeMap<String, u64>) -> HashMap<String, f64> {
 /// The report of a bulk call.
 pub type NativeReport = Either3<NativeCreateReport, NativeImportReport, NativeSpanImportReport>;
 
-/// Wraps the report that an error carries.
-pub fn native_report(report: &Report) -> NativeReport {
+/// Wraps the report that an error carries. Node.js has no calls with other reports.
+pub fn native_report(report: &Report) -> Option<NativeReport> {
     match report.clone() {
-        Report::Create(report) => Either3::A(NativeCreateReport { report }),
-        Report::Import(report) => Either3::B(NativeImportReport { report }),
-        Report::Spans(report) => Either3::C(NativeSpanImportReport { report }),
+        Report::Create(report) => Some(Either3::A(NativeCreateReport { report })),
+        Report::Import(report) => Some(Either3::B(NativeImportReport { report })),
+        Report::Spans(report) => Some(Either3::C(NativeSpanImportReport { report })),
+        Report::Judging(_) => None,
     }
 }

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::arguments::Argument;
 use crate::error;
-use crate::fields::{Field, wrong_type};
+use crate::fields::{Field, conversion_problem, wrong_type};
 use crate::file::FileArgument;
 use crate::json::encoding_problem;
 use crate::json_object;
@@ -50,7 +50,7 @@ where
 {
     let py = value.py();
     let converted = F::from_python(value).and_then(|value| value.to_json(py));
-    let json = converted.map_err(|error| match encoding_problem(py, &error) {
+    let json = converted.map_err(|error| match conversion_problem(py, &error) {
         // The problem of the whole value starts with a colon, that of a part with its path.
         Some(problem) if problem.starts_with(": expected") => named(name, &error),
         Some(problem) => error::validation(py, operation, &format!("{name}{problem}"), error),

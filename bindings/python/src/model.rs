@@ -106,16 +106,15 @@ pub fn take_field<T: Field>(
     attribute: &str,
 ) -> PyResult<T> {
     let py = fields.py();
-    let mut given = take(fields, name)?;
-    if attribute != name
-        && let Some(value) = take(fields, attribute)?
-    {
-        if given.is_some() {
-            let message = format!(".{attribute}: given as `{name}`, too");
-            return Err(PyTypeError::new_err(message));
+    let (by_name, by_attribute) =
+        (take(fields, name)?, given_by_attribute(fields, name, attribute)?);
+    let (path, given) = match (by_name, by_attribute) {
+        (Some(_), Some(_)) => {
+            return Err(PyTypeError::new_err(format!(".{attribute}: given as `{name}`, too")));
         }
-        given = Some(value);
-    }
+        (None, Some(value)) => (attribute, Some(value)),
+        (given, None) => (name, given),
+    };
     match given {
         Some(value) => {
             // Like in a response, a null list is empty.
@@ -124,7 +123,15 @@ pub fn take_field<T: Field>(
         }
         None => T::absent(py).ok_or_else(|| PyTypeError::new_err(": a value is required")),
     }
-    .map_err(|error| fields::located(py, &format!(".{attribute}"), error))
+    .map_err(|error| fields::located(py, &format!(".{path}"), error))
+}
+
+fn given_by_attribute<'py>(
+    fields: &Bound<'py, PyDict>,
+    name: &str,
+    attribute: &str,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if attribute == name { Ok(None) } else { take(fields, attribute) }
 }
 
 fn take<'py>(fields: &Bound<'py, PyDict>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -372,7 +379,10 @@ macro_rules! model {
             fn new(py: Python<'_>, $($field: Option<Py<PyAny>>,)+) -> PyResult<Self> {
                 model::from_arguments(
                     py,
-                    [$(($json, model::argument::<$ty>(py, $field)),)+],
+                    [$((
+                        stringify!($field).trim_start_matches("r#"),
+                        model::argument::<$ty>(py, $field),
+                    ),)+],
                 )
             }
 

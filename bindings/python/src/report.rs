@@ -30,7 +30,8 @@ pub fn exception(context: ConvertContext<'_, '_>, error: &Error) -> PyErr {
             Some(Report::Spans(report)) => {
                 details.set_item("report", report.clone().into_python(context)?)
             }
-            None => Ok(()),
+            // Python has no calls with other reports.
+            Some(Report::Judging(_)) | None => Ok(()),
         }
     })
 }

@@ -12,7 +12,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from email.message import Message
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
@@ -184,13 +184,22 @@ def run(style: str, test: Coroutine[Any, Any, None]) -> None:
 
 
 class Canned:
-    """A server that returns the same response to every request, and records the requests."""
+    """A server that returns the same response to every request, or several statuses and bodies in order, and records the requests.
+
+    The last of several is repeated.
+    """
 
     def __init__(
-        self, status: int, body: bytes | str = b"", headers: Mapping[str, str] | None = None, delay: float = 0
+        self,
+        status: int | Sequence[int],
+        body: bytes | str | Sequence[str] = b"",
+        headers: Mapping[str, str] | None = None,
+        delay: float = 0,
     ) -> None:
         self.requests: list[tuple[str, Message, bytes]] = []
-        content = body.encode() if isinstance(body, str) else body
+        bodies = [body] if isinstance(body, (bytes, str)) else list(body)
+        statuses = [status] if isinstance(status, int) else list(status)
+        contents = [body.encode() if isinstance(body, str) else body for body in bodies]
         canned = self
         stopped = threading.Event()
 
@@ -201,8 +210,10 @@ class Canned:
 
             def respond(self) -> None:
                 canned.requests.append((f"{self.command} {self.path}", self.headers, self.body()))
+                number = len(canned.requests)
+                content = contents[min(number, len(contents)) - 1]
                 stopped.wait(delay)
-                self.send_response(status)
+                self.send_response(statuses[min(number, len(statuses)) - 1])
                 for name, value in (headers or {}).items():
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(content)))

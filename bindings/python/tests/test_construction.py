@@ -100,8 +100,8 @@ def test_paths_of_wrong_values() -> None:
         models.ListRecordsResponse.from_dict(records)
     with pytest.raises(ValueError, match=r"^DatasetRecord\.properties\.n: NaN is not a JSON number$"):
         models.DatasetRecord.from_dict({**RECORD, "properties": {"n": float("nan")}})
-    with pytest.raises(TypeError, match=r"^JudgeRecordResponse\.answer: expected a str or a number, found list$"):
-        models.JudgeRecordResponse(analysis="", answer=[])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^JudgeOutput\.answer: expected a str or a number, found list$"):
+        models.JudgeOutput(analysis="", answer=[])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"^Dataset: expected a dict, found list$"):
         models.Dataset.from_dict([])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="unexpected keyword argument 'nam'"):
@@ -167,7 +167,7 @@ def test_edits_of_a_payload_are_sent() -> None:
     record = models.DatasetRecord.from_dict(RECORD)
     record.payload["model"] = "m"
     record.payload.version = 2
-    record.payload.messages.append({"role": "assistant", "content": "Hello"})
+    record.payload["messages"].append({"role": "assistant", "content": "Hello"})
     record.properties["topic"] = "another"
     with Canned(204) as server, server.client() as mistral:
         mistral.datasets.records.update_payload(dataset_record_id=record.id, payload=record.payload)

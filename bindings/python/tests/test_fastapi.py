@@ -37,7 +37,7 @@ def get_payload() -> ConversationPayload:
 
 @app.post("/payload")
 def post_payload(payload: ConversationPayload, status: TaskStatus = TaskStatus.RUNNING) -> dict[str, Any]:
-    return {"kind": type(payload).__name__, "count": len(payload.messages), "status": status}
+    return {"kind": type(payload).__name__, "count": len(payload["messages"]), "status": status}
 
 
 client = TestClient(app)

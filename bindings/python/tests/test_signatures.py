@@ -11,28 +11,51 @@ from functools import partial
 from typing import Any
 
 import pytest
+from observability_samples import DEFINITION, MAPPING
 
 import mistral_datasets
 from harness import UNREACHABLE
-from mistral_datasets import Mistral, errors, models, testing, types
-from mistral_datasets.resources import Datasets, Files, Records
-from mistral_datasets.types import ExportedRecords, Page, Pager, Pages, RawResponse, TaskHandle
+from mistral_datasets import Mistral, errors, models, resources, testing, types
+from mistral_datasets.resources import Campaigns, Datasets
+from mistral_datasets.types import (
+    ExportedRecords,
+    FeedPage,
+    FeedPager,
+    FeedPages,
+    Page,
+    Pager,
+    Pages,
+    RawResponse,
+    TaskHandle,
+)
+
+RESOURCES: dict[str, type[object]] = {
+    "datasets": Datasets,
+    "datasets.records": resources.Records,
+    "files": resources.Files,
+    "chat_completion_events": resources.ChatCompletionEvents,
+    "chat_completion_events.fields": resources.Fields,
+    "judges": resources.Judges,
+    "campaigns": Campaigns,
+    "spans": resources.Spans,
+    "traces": resources.Traces,
+    "logs": resources.Logs,
+}
 
 CLASSES: list[type[object]] = [
     Mistral,
-    Datasets,
-    Files,
-    Records,
+    *RESOURCES.values(),
     TaskHandle,
     models.ImportTask,
     Pager,
     Pages,
     Page,
+    FeedPager,
+    FeedPages,
+    FeedPage,
     ExportedRecords,
     RawResponse,
 ]
-
-RESOURCES = {"datasets": Datasets, "files": Files, "datasets.records": Records}
 
 OPTIONS = ("Unpack[CallOptions]", "Unpack[mistral_datasets.types.CallOptions]")
 
@@ -92,14 +115,24 @@ def test_classes_have_the_expected_number_of_methods() -> None:
     # The walk must not become empty.
     assert {cls.__name__: len(list(methods(cls))) for cls in CLASSES} == {
         "Mistral": 8,
-        "Datasets": 41,
-        "Files": 12,
+        "Datasets": 45,
         "Records": 12,
+        "Files": 12,
+        "ChatCompletionEvents": 11,
+        "Fields": 6,
+        "Judges": 13,
+        "Campaigns": 16,
+        "Spans": 21,
+        "Traces": 16,
+        "Logs": 7,
         "TaskHandle": 4,
         "ImportTask": 4,
         "Pager": 3,
         "Pages": 1,
         "Page": 0,
+        "FeedPager": 1,
+        "FeedPages": 1,
+        "FeedPage": 0,
         "ExportedRecords": 0,
         "RawResponse": 0,
     }
@@ -188,7 +221,7 @@ def test_calls_of_resources_accept_options() -> None:
         for name, method in methods(cls)
         if not takes_options(method)
     }
-    assert without == {"datasets.task"}
+    assert without == {"datasets.task", "campaigns.wait", "campaigns.wait_async"}
     assert takes_options(Mistral.open_link)
     assert takes_options(models.ImportTask.refresh)
 
@@ -204,7 +237,18 @@ def required_arguments(method: Callable[..., Any]) -> dict[str, Any]:
         "source": [],
         "to": bytes,
         "file": {"file_name": "a", "content": b"a"},
-        "judge_definition": {},
+        "judge_definition": DEFINITION,
+        "output": DEFINITION["output"],
+        "tools": [],
+        "instructions": "Judge.",
+        "messages": [],
+        "search_params": {"filters": None},
+        "max_nb_events": 1,
+        "metric": {"measure": "a", "aggregation": "count"},
+        "span_references": [],
+        "mapping_contract": MAPPING,
+        "mapping": MAPPING,
+        "spans": [],
     }
     return {
         name: values.get(name, ["x"] if name.endswith("_ids") else "x")
@@ -239,7 +283,7 @@ def test_wrong_types_name_the_argument_and_what_is_accepted(mistral: Mistral, pa
             continue
         wrong: object = object()
         error = raised(lambda name=parameter.name, wrong=wrong: method(**{**arguments, name: wrong}))  # type: ignore[misc]
-        if parameter.name in ("payload", "properties", "judge_definition"):
+        if parameter.name in ("payload", "properties"):
             # JSON, for which the path is more precise than the argument.
             assert str(error).split(":")[1].strip().startswith(parameter.name), error
             continue

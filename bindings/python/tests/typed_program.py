@@ -11,7 +11,7 @@ from uuid import UUID
 
 from typing_extensions import assert_type
 
-from mistral_datasets import Mistral, RetryPolicy, errors, models, types
+from mistral_datasets import Mistral, RetryPolicy, errors, field, map_key, models, params, quote, resources, types
 from mistral_datasets.enums import RecordSource, TaskStatus
 from mistral_datasets.resources import Datasets, Files, Records
 from mistral_datasets.types import (
@@ -21,6 +21,8 @@ from mistral_datasets.types import (
     Download,
     ExportedRecord,
     ExportReport,
+    FeedPage,
+    FeedPager,
     FileUpload,
     ImportReport,
     Message,
@@ -28,10 +30,20 @@ from mistral_datasets.types import (
     Preview,
     Progress,
     RawResponse,
+    SpanImportReport,
     TaskHandle,
     TypedExportedRecord,
     TypedRecord,
 )
+
+JUDGE: params.CreateJudgeRequestTypedDict = {
+    "name": "Politeness",
+    "description": "",
+    "model_name": "mistral-small-latest",
+    "output": {"type": "REGRESSION", "min_description": "rude", "max_description": "polite"},
+    "instructions": "Is it polite?",
+    "tools": [],
+}
 
 
 @dataclass
@@ -87,7 +99,7 @@ def blocking(dataset_id: UUID) -> None:
         for form in ("path", b"content", ("name", b"content")):
             mistral.files.upload(file=form)
         assert_type(record.payload, models.ConversationPayload)
-        assert_type(record.payload.messages, list[dict[str, JSON]])
+        assert_type(record.payload.messages, list[dict[str, JSON]] | None)
         assert_type(record.payload["messages"], JSON)
         assert_type(record.properties, dict[str, JSON])
         assert_type(record.source, RecordSource)
@@ -103,7 +115,7 @@ def blocking(dataset_id: UUID) -> None:
         assert_type(task.progress, int | None)
         if task.result is not None:
             assert_type(task.result.imported_record_count, int)
-        judged = mistral.datasets.records.judge(dataset_record_id=record.id, judge_definition={"name": "n"})
+        judged = mistral.datasets.records.judge(dataset_record_id=record.id, judge_definition=JUDGE)
         assert_type(judged.answer, str | float)
         upload: FileUpload = {"file_name": "a", "content": b"b"}
         assert_type(mistral.files.upload(file=upload).bytes, int | None)
@@ -112,6 +124,67 @@ def blocking(dataset_id: UUID) -> None:
             assert_type(download.read(), bytes)
             for chunk in download.iter_bytes(1024):
                 assert_type(chunk, bytes)
+
+
+def observability(mistral: Mistral) -> None:
+    assert_type(mistral.judges, resources.Judges)
+    assert_type(mistral.beta.observability.chat_completion_events.fields, resources.Fields)
+    search = field("model_name").eq("x") & (
+        field("invoked_tools").includes("web_search") | field("input_tokens").gt(10)
+    )
+    assert_type(search, models.FilterGroup)
+    assert_type(field("a").isnull(False) | search, models.FilterGroup)
+    for event in mistral.chat_completion_events.iter(search, extra_fields=["model_name"], limit=5):
+        assert_type(event, models.ChatCompletionEventPreview)
+        assert_type(event.extra_fields, dict[str, JSON])
+    models.FilterPayload(filters={"field": "a", "op": "eq", "value": None})
+    models.FilterPayload(filters={"AND": [search, {"OR": []}]})
+    mistral.chat_completion_events.search({"filters": {"AND": [{"field": "a", "op": "eq", "value": 1}, search]}})
+    mistral.chat_completion_events.search_ids(models.FilterPayload(filters=None))
+    output = models.JudgeClassificationOutput(options=[{"value": "yes", "description": ""}])
+    assert_type(output.type, Literal["CLASSIFICATION"])
+    judge = mistral.judges.create(
+        name="Politeness", description="", model_name="m", output=output, instructions="Is it polite?", tools=[]
+    )
+    assert_type(judge.output, models.JudgeClassificationOutput | models.JudgeRegressionOutput | models.UnknownObject)
+    if isinstance(judge.output, models.JudgeRegressionOutput):
+        assert_type(judge.output.max, float | None)
+    elif isinstance(judge.output, models.UnknownObject):
+        assert_type(judge.output.anything, JSON)
+    else:
+        assert_type(judge.output.options[0].value, str)
+    mistral.judges.update(
+        judge.id, name="n", description="", model_name="m", output=judge.output, instructions="", tools=()
+    )
+    answer = mistral.judges.judge_conversation(judge.id, messages=({"role": role} for role in ("user", "assistant")))
+    assert_type(answer.answer, str | float)
+    campaign = mistral.campaigns.create(
+        search_params=search, judge_id=judge.id, name="Review", description="", max_nb_events=5
+    )
+    assert_type(mistral.campaigns.wait(campaign.id, timeout=5, on_progress=print), TaskStatus)
+    expression = f"{map_key('span_attributes', 'a')} = {quote('b')}"
+    spans = mistral.spans.iter_spans(search_expression=expression, from_=datetime.now(), to="2026-09-01T00:00:00Z")
+    assert_type(spans, FeedPager[models.GetSpan])
+    for page in spans.pages():
+        assert_type(page, FeedPage[models.GetSpan])
+        assert_type(page.next_cursor, str | None)
+        assert_type(page[0].span_attributes, dict[str, str])
+        assert_type(page[0].request_temperature, float | None)
+    report = mistral.datasets.import_spans(
+        "d",
+        spans,
+        {"mappings": [{"target_field": "a", "source_field": {"namespace": "span_attributes", "key": "b"}}]},
+        progress=True,
+    )
+    assert_type(report, SpanImportReport)
+    assert_type(report.parts[0].task, models.ImportTask | None)
+    rows = mistral.traces.aggregate(
+        {"measure": "duration_ns", "aggregation": "p95"},
+        time_dimension={"granularity": "hour"},
+        order_by=[{"field": "a"}, models.OrderByClause(field="b", direction="desc")],
+    )
+    assert_type(rows[0].metric_value, float | None)
+    assert_type(mistral.logs.list().field_definitions[0].name, str)
 
 
 class Payload(TypedDict):

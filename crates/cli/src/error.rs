@@ -25,6 +25,8 @@ pub enum CliError {
     InvalidJson(serde_json::Error),
     /// The number of records that were rejected, or may or may not have been created.
     Records(usize),
+    /// The number of records that could not be judged.
+    NotJudged(u64),
     /// The local server could not be started.
     Serve(String, Option<String>),
     /// A command on a data directory failed.
@@ -63,6 +65,7 @@ impl CliError {
             },
             Self::Argument(_) => 6,
             Self::Records(_)
+            | Self::NotJudged(_)
             | Self::File(..)
             | Self::Stdout(_)
             | Self::InvalidJson(_)
@@ -103,6 +106,8 @@ impl fmt::Display for CliError {
             Self::Records(count) => {
                 write!(f, "{count} records were rejected or have an unknown outcome")
             }
+            Self::NotJudged(1) => f.write_str("1 record could not be judged"),
+            Self::NotJudged(count) => write!(f, "{count} records could not be judged"),
             Self::File(path, error) if looks_like_jsonl(path) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::InvalidFilename => f.write_str(
                     "this looks like JSONL, not a path; write it to a file or to standard input",

@@ -1,10 +1,16 @@
 //! `mistral-datasets import`
 
+mod events;
+mod spans;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use futures::stream::{self, StreamExt, TryChunksError, TryStreamExt};
+use mistral_datasets::types::{ImportTask, TelemetrySpanReference};
 use mistral_datasets::{Client, ImportReport, Jsonl, Report};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::error::{CliError, spell_options};
 use crate::export::CompressionName;
@@ -12,6 +18,7 @@ use crate::output::{self, Output};
 use crate::report_file::{self, ReportFile};
 use crate::tasks::{self, WaitOptions};
 use crate::terminal;
+use spans::{SpanOptions, Spans};
 
 /// Import records into a dataset
 ///
@@ -52,6 +59,8 @@ pub struct Import {
     no_wait: bool,
     #[command(flatten)]
     wait: WaitOptions,
+    #[command(flatten)]
+    spans: SpanOptions,
 }
 
 /// The source of the records. Exactly one must be given.
@@ -66,10 +75,10 @@ struct Source {
     /// Import a file that was uploaded earlier
     #[arg(long, value_name = "ID")]
     file_id: Option<String>,
-    /// Import the events of a campaign
-    #[arg(long, value_name = "ID")]
+    /// Import the events of a campaign, given its ID or name, with the answers of its judge
+    #[arg(long, value_name = "CAMPAIGN")]
     campaign: Option<String>,
-    /// Import chat completion events from the explorer
+    /// Import chat completion events; `-` reads the IDs from standard input, one per line
     #[arg(long, value_name = "ID", num_args = 1..)]
     events: Option<Vec<String>>,
     /// Import conversations from the playground
@@ -78,6 +87,15 @@ struct Source {
     /// Copy records from other datasets
     #[arg(long, value_name = "ID", num_args = 1..)]
     records: Option<Vec<String>>,
+    /// Import spans, given the IDs of trace and span
+    #[arg(long, value_name = "TRACE:SPAN", num_args = 1.., value_parser = spans::parse_reference)]
+    spans: Option<Vec<TelemetrySpanReference>>,
+    /// Import the model calls of traces
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    traces: Option<Vec<String>>,
+    /// Import all spans that match a search expression, such as `operation_name = 'chat'`
+    #[arg(long, value_name = "EXPRESSION")]
+    search: Option<String>,
 }
 
 impl Import {
@@ -91,26 +109,87 @@ impl Import {
         for file in &self.source.files {
             self.import_file(client, file, output).await?;
         }
+        if !self.source.files.is_empty() {
+            return Ok(());
+        }
         let datasets = client.datasets();
         let dataset = &self.dataset;
-        let task = match self.source {
-            Source { files, .. } if !files.is_empty() => return Ok(()),
-            Source { file_id: Some(id), .. } => datasets.import_from_file(dataset, id).await?,
-            Source { campaign: Some(id), .. } => datasets.import_from_campaign(dataset, id).await?,
-            Source { events: Some(ids), .. } => datasets.import_from_explorer(dataset, ids).await?,
-            Source { conversations: Some(ids), .. } => {
-                datasets.import_from_playground(dataset, ids).await?
+        match self.source {
+            Source { spans: Some(ref spans), .. } => {
+                let spans = stream::iter(spans.clone().into_iter().map(Ok)).boxed();
+                self.import_spans(client, spans, output).await
             }
-            Source { records: Some(ids), .. } => {
-                datasets.import_from_dataset_records(dataset, ids).await?
+            Source { traces: Some(ref traces), .. } => {
+                let spans = self.spans.model_calls(client, traces.clone());
+                self.import_spans(client, spans, output).await
             }
-            // clap requires exactly one source.
-            _ => return Err(CliError::Argument("no source to import from".to_owned())),
-        };
+            Source { search: Some(ref expression), .. } => {
+                let spans = self.spans.search(client, expression);
+                self.import_spans(client, spans, output).await
+            }
+            Source { events: Some(ref events), .. } => {
+                for events in events::ids(events)?.chunks(events::MAX_PER_IMPORT) {
+                    let task = datasets.import_from_explorer(dataset, events).await?;
+                    self.finish(client, task, output).await?;
+                }
+                Ok(())
+            }
+            ref source => {
+                let task = match source {
+                    Source { file_id: Some(id), .. } => {
+                        datasets.import_from_file(dataset, id).await?
+                    }
+                    Source { campaign: Some(campaign), .. } => {
+                        let campaign = campaign_id(client, campaign).await?;
+                        datasets.import_from_campaign(dataset, campaign).await?
+                    }
+                    Source { conversations: Some(ids), .. } => {
+                        datasets.import_from_playground(dataset, ids).await?
+                    }
+                    Source { records: Some(ids), .. } => {
+                        datasets.import_from_dataset_records(dataset, ids).await?
+                    }
+                    // clap requires exactly one source.
+                    _ => return Err(CliError::Argument("no source to import from".to_owned())),
+                };
+                self.finish(client, task, output).await
+            }
+        }
+    }
+
+    /// Imports spans, in as many tasks as the limit of the API requires.
+    async fn import_spans(
+        &self,
+        client: &Client,
+        spans: Spans,
+        output: Output,
+    ) -> Result<(), CliError> {
+        let datasets = client.datasets();
+        let mut is_empty = true;
+        let mut parts = spans.try_chunks(spans::MAX_PER_IMPORT);
+        while let Some(spans) = parts.next().await {
+            let spans = spans.map_err(|TryChunksError(_, error)| error)?;
+            is_empty = false;
+            let call = datasets.import_from_spans(&self.dataset, spans, self.spans.mapping());
+            self.finish(client, call.await?, output).await?;
+        }
+        match is_empty {
+            true => Err(CliError::Argument("there are no such spans".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits for a task unless `--no-wait` is given, and prints it.
+    async fn finish(
+        &self,
+        client: &Client,
+        task: ImportTask,
+        output: Output,
+    ) -> Result<(), CliError> {
         if self.no_wait {
             return output.print_outcome(&task, output::task);
         }
-        let task = datasets.task(task.dataset_id, task.id);
+        let task = client.datasets().task(task.dataset_id, task.id);
         tasks::wait_and_print(&task, &self.wait, output).await
     }
 
@@ -163,6 +242,15 @@ impl Import {
         result?;
         written.and(printed)
     }
+}
+
+/// Returns the ID of a campaign, given its ID or name. An ID is not looked up, because generations without campaigns may still
+/// import from them.
+async fn campaign_id(client: &Client, campaign: &str) -> Result<String, CliError> {
+    if Uuid::try_parse(campaign).is_ok() {
+        return Ok(campaign.to_owned());
+    }
+    Ok(client.campaigns().find(campaign).await?.id.to_string())
 }
 
 /// Returns whether no import was started.

@@ -3,13 +3,19 @@
 //! Data is written to standard output, everything else to standard error. See [`CliError::exit_code`] for the exit codes.
 
 mod backup;
+mod campaigns;
 mod compact;
 mod connection;
 mod datasets;
 mod error;
+mod events;
 mod export;
 mod files;
+mod filter;
 mod import;
+mod judges;
+mod known_values;
+mod logs;
 mod maintenance;
 mod output;
 mod packaging_files;
@@ -21,8 +27,13 @@ mod restore;
 mod seconds;
 mod serve;
 mod signals;
+mod spans;
 mod tasks;
+mod telemetry;
 mod terminal;
+mod text_argument;
+mod time_range;
+mod traces;
 mod verify;
 
 use std::process::ExitCode;
@@ -63,7 +74,7 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long to wait for a command that was dropped because it did not clean up in time.
 const ABORT_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Manage evaluation and fine-tuning datasets through Mistral's observability API
+/// Search traffic, judge it, and manage datasets through Mistral's observability API
 ///
 /// The API key is read from `MISTRAL_API_KEY`. To try the commands without an account, start a local server with
 /// `mistral-datasets serve` and set `MISTRAL_SERVER_URL`.
@@ -113,6 +124,18 @@ enum ApiCommand {
     Tasks(tasks::Tasks),
     #[command(subcommand)]
     Files(files::Files),
+    #[command(subcommand)]
+    Events(events::Events),
+    #[command(subcommand)]
+    Traces(traces::Traces),
+    #[command(subcommand)]
+    Spans(spans::Spans),
+    #[command(subcommand)]
+    Logs(logs::Logs),
+    #[command(subcommand, visible_alias = "judge")]
+    Judges(judges::Judges),
+    #[command(subcommand)]
+    Campaigns(campaigns::Campaigns),
 }
 
 fn main() -> ExitCode {
@@ -198,6 +221,12 @@ impl ApiCommand {
             Self::Export(command) => command.run(client, output).await,
             Self::Tasks(command) => command.run(client, output).await,
             Self::Files(command) => command.run(client, output).await,
+            Self::Events(command) => command.run(client, output).await,
+            Self::Traces(command) => command.run(client, output).await,
+            Self::Spans(command) => command.run(client, output).await,
+            Self::Logs(command) => command.run(client, output).await,
+            Self::Judges(command) => command.run(client, output).await,
+            Self::Campaigns(command) => command.run(client, output).await,
         }
     }
 }

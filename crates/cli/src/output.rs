@@ -92,13 +92,22 @@ pub fn table<const N: usize>(
     headings: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
+    columns(&headings, rows)
+}
+
+/// Formats a table whose number of columns depends on the request. It is at most as wide as the terminal.
+pub fn columns<H: AsRef<str>, R: IntoIterator<Item = String>>(
+    headings: &[H],
+    rows: impl IntoIterator<Item = R>,
+) -> String {
+    let escaped = |cell: &str| terminal::escape(cell).into_owned();
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(headings.map(str::to_uppercase));
+        .set_header(headings.iter().map(|heading| escaped(&heading.as_ref().to_uppercase())));
     for row in rows {
-        table.add_row(row.map(|cell| terminal::escape(&cell).into_owned()));
+        table.add_row(row.into_iter().map(|cell| escaped(&cell)));
     }
     table.trim_fmt()
 }
@@ -126,13 +135,63 @@ pub fn count(number: u64, noun: &str) -> String {
 }
 
 /// Formats the fields of one object, one per line.
-fn fields(rows: impl IntoIterator<Item = (&'static str, String)>) -> String {
+pub fn fields(rows: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     for (name, value) in rows {
         table.add_row([name, &terminal::escape(&value)]);
     }
     table.trim_fmt()
+}
+
+/// Formats any object of the API, one field per line. Fields that are empty are omitted, because most fields of a span are.
+pub fn object<T: Serialize>(object: &T) -> String {
+    let Ok(Value::Object(object)) = serde_json::to_value(object) else {
+        return String::new();
+    };
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    for (name, field) in object.iter().filter(|(_, field)| !is_empty(field)) {
+        table.add_row([terminal::escape(name), terminal::escape(&value(field))]);
+    }
+    table.trim_fmt()
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Formats a JSON value: text without quotes, nothing for null, anything else as JSON.
+pub fn value(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
+/// Formats a number with at most four decimal places.
+pub fn number(number: f64) -> String {
+    let text = format!("{number:.4}");
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "-0" => "0".to_owned(),
+        text => text.to_owned(),
+    }
+}
+
+/// Formats a duration that telemetry reports in nanoseconds.
+pub fn nanoseconds(duration: i64) -> String {
+    let seconds = duration as f64 / 1e9;
+    match seconds {
+        seconds if seconds >= 1.0 => format!("{seconds:.2} s"),
+        seconds => format!("{:.1} ms", seconds * 1e3),
+    }
 }
 
 /// Formats a time in UTC.
@@ -209,6 +268,11 @@ pub fn preview(record: &DatasetRecord) -> String {
         }
         _ => String::new(),
     };
+    shortened(&text)
+}
+
+/// Returns the beginning of a text on one line.
+pub fn shortened(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(PREVIEW_LENGTH) {
         None => text,
@@ -222,4 +286,29 @@ pub fn message_count(record: &DatasetRecord) -> String {
     payload["messages"]
         .as_array()
         .map_or_else(|| "?".to_owned(), |messages| messages.len().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_durations_are_short() {
+        for (value, text) in
+            [(0.0, "0"), (-0.00001, "0"), (1.5, "1.5"), (100.0, "100"), (2.0 / 3.0, "0.6667")]
+        {
+            assert_eq!(number(value), text);
+        }
+        assert_eq!(nanoseconds(1_250_000_000), "1.25 s");
+        assert_eq!(nanoseconds(2_500_000), "2.5 ms");
+    }
+
+    #[test]
+    fn empty_fields_are_omitted() {
+        let span = json!({"name": "chat", "agent": "", "tags": [], "usage": 0, "parent": null});
+        assert_eq!(
+            object(&span).split_whitespace().collect::<Vec<_>>(),
+            ["name", "chat", "usage", "0"]
+        );
+    }
 }

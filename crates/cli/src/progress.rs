@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mistral_datasets::Progress;
-use mistral_datasets::types::ImportTask;
+use mistral_datasets::types::{ImportTask, TaskStatus};
 
 /// Bytes of a known total.
 const BYTES: &str =
@@ -15,6 +15,8 @@ const RECORDS: &str = "{prefix:>9} {wide_bar} {human_pos} of {human_len} records
 const RECORDS_SPINNER: &str = "{prefix:>9} {spinner} {human_pos} records";
 /// A percentage reported by the server.
 const PERCENT: &str = "{prefix:>9} {wide_bar} {pos} %";
+/// The status of a campaign.
+const STATUS: &str = "{prefix:>9} {spinner} {msg}";
 
 /// A check, and the number of records or bytes that were checked.
 const CHECK: &str = "checking {prefix} {spinner} {human_pos}";
@@ -36,7 +38,7 @@ impl Bar {
         let bar = self.0.clone();
         let mut current = ("", "");
         move |progress| {
-            let counts_records = matches!(progress.phase, "send" | "import");
+            let counts_records = matches!(progress.phase, "send" | "import" | "judge");
             let (position, total) = if counts_records {
                 (progress.records, progress.total_records)
             } else {
@@ -66,6 +68,14 @@ impl Bar {
         bar.set_length(100);
         start_phase(&bar, "import", PERCENT);
         move |task| bar.set_position(task.progress.unwrap_or(0).clamp(0, 100) as u64)
+    }
+
+    /// Returns a progress callback for waiting for something that reports only its status.
+    pub fn status_callback(&self) -> impl FnMut(&TaskStatus) + Send + 'static {
+        let bar = self.0.clone();
+        start_phase(&bar, "judge", STATUS);
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        move |status| bar.set_message(status.to_string())
     }
 
     /// Returns a progress callback for a series of checks, which receives the name of the check and a position.
@@ -106,7 +116,7 @@ mod tests {
 
     #[test]
     fn templates_are_valid() {
-        for template in [BYTES, BYTES_SPINNER, RECORDS, RECORDS_SPINNER, PERCENT, CHECK] {
+        for template in [BYTES, BYTES_SPINNER, RECORDS, RECORDS_SPINNER, PERCENT, STATUS, CHECK] {
             ProgressStyle::with_template(template).unwrap();
         }
     }

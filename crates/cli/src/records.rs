@@ -2,16 +2,15 @@
 
 mod add;
 
-use std::io::Read;
-use std::path::Path;
-
 use clap::Subcommand;
+use mistral_datasets::Client;
 use mistral_datasets::types::DatasetRecord;
-use mistral_datasets::{Client, RawJson};
 
 use crate::error::CliError;
+use crate::judges::{self, JudgeChoice};
 use crate::output::{self, Output};
 use crate::pagination::{self, PageOptions};
+use crate::text_argument::read_json;
 use add::AddFromFile;
 
 /// Manage records
@@ -56,6 +55,15 @@ pub enum Records {
         /// The new properties as JSON, or `@FILE` to read them from a file
         #[arg(long, value_name = "JSON", group = "change")]
         properties: Option<String>,
+    },
+    /// Judge a record
+    ///
+    /// `judges run` judges all records of a dataset.
+    Judge {
+        /// The ID of the record
+        record: String,
+        #[command(flatten)]
+        judge: JudgeChoice,
     },
     /// Delete records
     ///
@@ -108,6 +116,10 @@ impl Records {
                 }
                 output.print(&records.fetch(record).await?, output::record)
             }
+            Self::Judge { record, judge } => {
+                let definition = judge.definition(client).await?;
+                output.print(&records.judge(record, definition).await?, judges::answer)
+            }
             Self::Delete { records: ids } => {
                 match &ids[..] {
                     [id] => records.delete(id).await?,
@@ -130,21 +142,4 @@ fn row(record: &DatasetRecord) -> [String; 4] {
         output::message_count(record),
         output::preview(record),
     ]
-}
-
-/// Reads a JSON argument: JSON text, `@FILE`, or `-` for standard input.
-fn read_json(option: &str, argument: &str) -> Result<RawJson, CliError> {
-    let text = if argument == "-" {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .map_err(CliError::file(Path::new("standard input")))?;
-        text
-    } else if let Some(path) = argument.strip_prefix('@') {
-        std::fs::read_to_string(path).map_err(CliError::file(Path::new(path)))?
-    } else {
-        argument.to_owned()
-    };
-    RawJson::from_string(text)
-        .map_err(|error| CliError::Argument(format!("invalid JSON for `{option}`: {error}")))
 }

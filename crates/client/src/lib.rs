@@ -66,8 +66,8 @@
 // 4. client: runs one call with its deadline and cancellation
 // 5. pager, polling, task: paging through a listing, waiting for a task
 // 6. calls (generated): resource handles and one call type per operation
-// 7. files, bulk, export: uploads, downloads and calls that send many requests
-// 8. datasets, campaigns: the hand-written methods of these handles
+// 7. files, bulk, export, find, judging: uploads, downloads and calls that send many requests
+// 8. datasets, campaigns, judges: the hand-written methods of these handles
 // 9. local, testing: clients with a server in the process
 
 // Values
@@ -96,9 +96,12 @@ pub mod calls;
 mod bulk;
 mod export;
 mod files;
+mod find;
+mod judging;
 
 mod campaigns;
 mod datasets;
+mod judges;
 
 #[cfg(feature = "local")]
 mod local;
@@ -118,13 +121,15 @@ pub use client::Client;
 pub use compression::Compression;
 pub use config::{ClientBuilder, Options, RetryPolicy};
 pub use error::{
-    CreateReport, Error, ErrorKind, ImportReport, ImportedFile, ImportedSpans, InvalidLine,
-    Outcome, Report, SpanImportReport, UnknownFile,
+    AnswerSummary, CreateReport, Error, ErrorKind, ImportReport, ImportedFile, ImportedSpans,
+    InvalidLine, JudgingFailure, JudgingReport, Outcome, Report, ScoreSummary, SpanImportReport,
+    UnknownFile,
 };
 pub use export::{Export, ExportReport, ExportedLines, ExportedRecord, ExportedRecords};
 #[doc(hidden)]
 pub use files::AtomicFile;
 pub use files::{Download, Upload, UploadFile};
+pub use judging::RunJudge;
 #[cfg(feature = "local")]
 pub use local::{LocalData, LocalOptions};
 #[cfg(feature = "local")]

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The progress of a call, passed to the `on_progress` callbacks of [`export`](crate::calls::Datasets::export),
-/// [`import_jsonl`](crate::calls::Datasets::import_jsonl) and [`create_records`](crate::calls::Datasets::create_records).
+/// [`import_jsonl`](crate::calls::Datasets::import_jsonl), [`create_records`](crate::calls::Datasets::create_records) and
+/// [`Judges::run`](crate::calls::Judges::run).
 ///
 /// Within a phase, numbers never decrease, and the last update of a completed phase has the final numbers. A retried upload
 /// starts its phase again. Totals are set once they are known.
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 #[non_exhaustive]
 pub struct Progress {
     /// The current phase: `check` (lines are validated), `send` (records are created one by one), `upload`, `import` (the
-    /// server imports an uploaded file) or `export`.
+    /// server imports an uploaded file), `export` or `judge`.
     pub phase: &'static str,
     /// The number of bytes transferred so far.
     pub bytes: u64,

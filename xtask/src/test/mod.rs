@@ -155,6 +155,7 @@ fn official_sdks(root: &Path, report: &mut Report) {
             .args(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests/official/python"])
             .env("PYTHONPATH", packages::official_python(root, version))
             .env("MISTRAL_SERVER_URL", server.url())
+            .env("MISTRAL_DATASETS_COMMAND", artifacts::command(root))
             .current_dir(root);
         report.tests(runner, step, counts::pytest);
     }

@@ -22,7 +22,7 @@ from mistral_datasets._options import RetryPolicy
 __all__ = ["Mistral", "RetryPolicy", "__version__", "errors", "field", "map_key", "models", "quote"]
 
 
-_LAZY_MODULES = ("enums", "resources", "testing", "types")
+_LAZY_MODULES = ("enums", "params", "resources", "testing", "types")
 """Public modules that are imported on first access."""
 
 

@@ -8,6 +8,7 @@ from os import PathLike
 from typing import IO, Literal, overload
 from uuid import UUID
 
+from mistral_datasets import _native
 from mistral_datasets._call_options import CallOptions
 from mistral_datasets._compat import Unpack
 from mistral_datasets._import_spans import SpanImports

@@ -240,8 +240,8 @@ class _Spans:
         trace_id, span_id = ids
         if not isinstance(trace_id, str) or not isinstance(span_id, str):
             raise TypeError(
-                f"spans[{number}]: expected a GetSpan, a TelemetrySpanReference, or a dict with `trace_id` and `span_id`, "
-                f"found {type(item).__name__}"
+                f"spans[{number}]: expected a GetSpan, a TelemetrySpanReference, or a dict with `trace_id` and "
+                f"`span_id`, found {type(item).__name__}"
             )
         self.references.append((trace_id, span_id))
 
@@ -266,7 +266,7 @@ def length(items: Any) -> int | None:
 
 
 def check_iterable(argument: str, items: Any, remedy: str, expected: str = "records") -> None:
-    """Refuses a value that is not an iterable of records or spans, or that yields something else, such as the keys of a dict.
+    """Refuses a value that is not an iterable of records or spans, or that yields something else, such as keys.
 
     Args:
         argument: Name of the argument.

@@ -188,6 +188,7 @@ class UnknownObject(JsonObject):
     """An object of a kind that this version does not know. Its keys are attributes."""
 
     __slots__ = ()
+    __module__ = "mistral_datasets.models"
 
 
 def known_key(name: str, doc: str, *, required: bool) -> Any:

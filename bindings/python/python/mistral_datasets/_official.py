@@ -18,7 +18,10 @@ def model_dump(
     exclude: Iterable[str] | None = None,
     exclude_none: bool = False,
 ) -> dict[str, Any]:
-    """Returns a response as a dict, as pydantic does. Called by the native module with the fields' names and attributes."""
+    """Returns a response as a dict, as pydantic does. Called by the native module.
+
+    `fields` are pairs of a name and an attribute.
+    """
     if mode not in ("python", "json"):
         raise ValueError(f"mode: expected 'python' or 'json', found {mode!r}")
     values = cast("dict[str, Any]", model.to_dict())

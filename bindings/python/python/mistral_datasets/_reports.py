@@ -74,8 +74,10 @@ class ImportedSpans(NamedTuple):
     spans: int
     """Number of spans."""
     task: ImportTask | None
-    """Import task. It has finished, unless the wait was interrupted. `None` if it is unknown whether the import was started:
-    the request was sent, but then the connection was lost, the server failed or its response was invalid.
+    """Import task. It has finished, unless the wait was interrupted.
+
+    `None` if it is unknown whether the import was started: the request was sent, but then the connection was lost, the
+    server failed or its response was invalid.
     """
 
 

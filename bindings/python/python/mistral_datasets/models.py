@@ -186,6 +186,7 @@ class ConversationPayload(JsonObject):
         "messages", 'Messages in order, each an object such as `{"role": "user", "content": "…"}`.', required=False
     )
 
+
 Filter: TypeAlias = FilterCondition | FilterGroup | UnknownObject
 """A condition, or a group of conditions. A variant that this version does not know is an `UnknownObject`."""
 

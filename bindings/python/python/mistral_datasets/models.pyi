@@ -21,17 +21,16 @@ from mistral_datasets.enums import (
     TaskStatus,
     TimestampGranularity,
 )
-from mistral_datasets.types import (
+from mistral_datasets.params import (
     FilterConditionTypedDict,
     FilterGroupTypedDict,
-    JSON,
-    JSONObject,
     JudgeClassificationOutputOptionTypedDict,
     JudgeClassificationOutputTypedDict,
     JudgeRegressionOutputTypedDict,
     SpanDatasetMappingTypedDict,
     SpanDatasetSourceReferenceTypedDict,
 )
+from mistral_datasets.types import JSON, JSONObject
 
 __all__ = [
     "Aggregation",

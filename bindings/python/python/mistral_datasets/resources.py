@@ -32,7 +32,6 @@ from mistral_datasets.models import (
     FetchChatCompletionFieldOptionsResponse,
     FetchFieldOptionCountsResponse,
     File,
-    Filter,
     FilterCondition,
     FilterGroup,
     FilterPayload,
@@ -73,23 +72,18 @@ from mistral_datasets.models import (
     TelemetrySpanReference,
     TimeDimension,
 )
-from mistral_datasets.types import (
+from mistral_datasets.params import (
     CreateJudgeRequestTypedDict,
-    Download,
-    FeedPager,
-    FileInput,
     FilterPayloadTypedDict,
-    JSONObject,
     JudgeClassificationOutputTypedDict,
     JudgeRegressionOutputTypedDict,
     MetricDefinitionTypedDict,
     OrderByClauseTypedDict,
-    Pager,
     SpanDatasetMappingContractTypedDict,
     TelemetrySpanReferenceTypedDict,
     TimeDimensionTypedDict,
-    TypedRecord,
 )
+from mistral_datasets.types import Download, FeedPager, FileInput, JSONObject, Pager, TypedRecord
 
 __all__ = [
     "Campaigns",

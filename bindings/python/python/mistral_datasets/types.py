@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from os import PathLike
 from typing import IO, Any, ClassVar, Literal, Protocol, TypeAlias, TypedDict
 
-from mistral_datasets import _requests
 from mistral_datasets._call_options import CallOptions, RetryConfig
 from mistral_datasets._download import Download
 from mistral_datasets._filters import FieldName
@@ -16,10 +15,10 @@ from mistral_datasets._preview import Preview
 from mistral_datasets._progress import Progress
 from mistral_datasets._raw import RawResponse
 from mistral_datasets._reports import ExportReport, ImportedFile, ImportedSpans, InvalidLine, Outcome, UnknownFile
-from mistral_datasets._requests import *
 from mistral_datasets._task_handle import TaskHandle
 from mistral_datasets._typed import TypedExportedRecord, TypedRecord
 from mistral_datasets.models import DatasetRecord, GetSpan, SpanDatasetMappingContract, TelemetrySpanReference
+from mistral_datasets.params import SpanDatasetMappingContractTypedDict, TelemetrySpanReferenceTypedDict
 
 __all__ = [
     "JSON",
@@ -44,8 +43,8 @@ __all__ = [
     "FileUpload",
     "FunctionCall",
     "ImagePart",
-    "ImportableSpan",
     "ImportReport",
+    "ImportableSpan",
     "ImportedFile",
     "ImportedSpans",
     "InvalidLine",
@@ -75,7 +74,6 @@ __all__ = [
     "UnknownFile",
     "UserMessage",
 ]
-__all__ += _requests.__all__
 
 JSON: TypeAlias = Any
 """A JSON value: `dict`, `list`, `str`, `int`, `float`, `bool` or `None`."""

@@ -70,16 +70,18 @@ pub trait Field: Sized + Send + Sync + 'static {
     }
 }
 
+/// Returns the problem of a value that cannot be converted: the rest of its path, a colon and what is wrong. Returns `None` for other
+/// exceptions.
+pub fn conversion_problem(py: Python<'_>, error: &PyErr) -> Option<String> {
+    let problem = encoding_problem(py, error)?;
+    // Exceptions of this package start with the rest of the path.
+    let own = problem.strip_prefix(": ").filter(|rest| rest.starts_with(['.', '[', ':']));
+    Some(own.map_or_else(|| problem.clone(), str::to_owned))
+}
+
 /// Puts the path of a field or an item in front of an error's message, which is the rest of the path, a colon and the problem.
 pub fn located(py: Python<'_>, path: &str, error: PyErr) -> PyErr {
-    let problem = match encoding_problem(py, &error) {
-        // Exceptions of this package start with the rest of the path.
-        Some(problem) => problem
-            .strip_prefix(": ")
-            .filter(|rest| rest.starts_with(['.', '[', ':']))
-            .map_or(problem.clone(), str::to_owned),
-        None => return error,
-    };
+    let Some(problem) = conversion_problem(py, &error) else { return error };
     let message = format!("{path}{problem}");
     if error.is_instance_of::<PyTypeError>(py) {
         PyTypeError::new_err(message)

@@ -66,7 +66,7 @@ async def test_import_from_explorer(workspace: Workspace) -> None:
     assert (await workspace.wait(task)).status == "COMPLETED"
     records = await workspace.records(dataset)
     assert [record.source for record in records] == ["EXPLORER", "EXPLORER"]
-    assert [message["content"] for message in records[0].payload.messages] == ["one", "1"]
+    assert [message["content"] for message in records[0].payload["messages"]] == ["one", "1"]
 
 
 async def test_import_from_campaign(workspace: Workspace) -> None:
@@ -75,7 +75,7 @@ async def test_import_from_campaign(workspace: Workspace) -> None:
     campaign = workspace.local.insert_campaign("Week 1", ids)
     task = await workspace.datasets.import_from_campaign(dataset_id=dataset.id, campaign_id=campaign)
     assert (await workspace.wait(task)).status == "COMPLETED"
-    contents = [record.payload.messages[0]["content"] for record in await workspace.records(dataset)]
+    contents = [record.payload["messages"][0]["content"] for record in await workspace.records(dataset)]
     assert contents == ["one", "two"]
 
 

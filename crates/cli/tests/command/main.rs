@@ -1,5 +1,6 @@
 //! End-to-end tests of the command against `mistral-datasets serve` in a separate process.
 
+mod chat_server;
 mod compact;
 mod config_file;
 mod hints;
@@ -7,10 +8,12 @@ mod hints;
 mod hostile_text;
 mod imports;
 mod interrupts;
+mod judging;
 mod line_forms;
 #[cfg(unix)]
 mod logging;
 mod operation;
+mod otlp;
 mod packaging_files;
 mod records_add;
 mod reports;
@@ -18,6 +21,7 @@ mod restore;
 #[cfg(unix)]
 mod serve_options;
 mod server;
+mod traffic;
 mod transfers;
 mod verify;
 

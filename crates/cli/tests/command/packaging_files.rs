@@ -19,6 +19,11 @@ fn writes_completions_and_man_pages() {
     assert!(read("completions/mistral-datasets.fish").contains("max-memory"));
     assert!(read("man/mistral-datasets-serve.1").contains("max\\-memory"));
     assert!(read("man/mistral-datasets-records-list.1").contains("mistral\\-datasets"));
+    for group in ["events", "traces", "spans", "spans-evaluations", "logs"] {
+        assert!(read(&format!("man/mistral-datasets-{group}-search.1")).contains("\\-\\-cursor"));
+    }
+    assert!(read("man/mistral-datasets-judges-run.1").contains("to\\-properties"));
+    assert!(read("completions/mistral-datasets.bash").contains("--to-properties"));
     for absent in ["packaging-files", "help", "records-help"] {
         let page = directory.path().join(format!("man/mistral-datasets-{absent}.1"));
         assert!(!page.exists(), "{}", page.display());

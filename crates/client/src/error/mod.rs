@@ -3,6 +3,7 @@
 //! Both are in one module because they refer to each other: the error of a bulk call contains a partial report, and a report
 //! contains the errors of single records.
 
+mod judging_report;
 mod kind;
 mod report;
 mod report_json;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use mistral_datasets_types::ImportTask;
 
+pub use judging_report::{AnswerSummary, JudgingFailure, JudgingReport, ScoreSummary};
 pub use kind::ErrorKind;
 pub(crate) use report::UnfinishedImport;
 pub use report::{

@@ -8,6 +8,7 @@ use mistral_datasets_types::{ImportResult, ImportTask};
 use uuid::Uuid;
 
 use super::Error;
+use super::judging_report::JudgingReport;
 use super::unknown_key_counts::UnknownKeyCounts;
 use crate::strategy::Strategy;
 
@@ -20,6 +21,8 @@ pub enum Report {
     Import(ImportReport),
     /// The report of [`import_spans`](crate::calls::Datasets::import_spans).
     Spans(SpanImportReport),
+    /// The report of [`Judges::run`](crate::calls::Judges::run).
+    Judging(JudgingReport),
 }
 
 /// The outcome of one record.

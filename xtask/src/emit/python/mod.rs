@@ -33,7 +33,7 @@ pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
     for (name, text) in [
         ("_groups.py", client::emit(model)),
         ("_json_schemas.py", values::json_schemas(model)),
-        ("_requests.py", values::requests(model)?),
+        ("params.py", values::requests(model)?),
         ("enums.py", values::enums(model)),
         ("models.py", values::models(model)?),
         ("models.pyi", stubs::models(model)?),

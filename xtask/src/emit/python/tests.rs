@@ -19,12 +19,12 @@ fn arguments_are_converted_and_passed_to_the_client() {
             "thing_id: &Bound<'_, PyAny>,",
             "let thing_id = arguments::required::<Id>(thing_id, \"thing_id\")?;",
             "let dry = arguments::optional::<bool>(dry, \"dry\")?;",
-            "arguments::required::<Many<Id>>(parts, \"parts\")?;",
-            "body::json(notes, \"put_thing\", \"notes\")?",
-            ".more((!more.is_none()).then(|| body::json(more, \"put_thing\", \"more\")).transpose()?)",
-            ".others(others.map(|ids| ids.into_iter().map(IntoId::into_id).collect()))",
-            ".tags(tags.map(|items| items.into_iter().collect()))",
-            ".state(state.map(types::State::from))",
+            "arguments::required::<Many<Id>>(parts, \"parts\")?\n",
+            "let notes = body::json(notes, \"put_thing\", \"notes\")?;",
+            "(!more.is_none()).then(|| body::json(more, \"put_thing\", \"more\")).transpose()?;",
+            ".map(|value| value.into_iter().map(IntoId::into_id).collect::<Vec<_>>());",
+            ".map(|value| value.into_iter().collect::<Vec<_>>());",
+            "arguments::optional::<String>(state, \"state\")?.map(types::State::from);",
             "use mistral_datasets::{IntoId, types};",
             "fn put_async<'py>(",
         ],
@@ -46,15 +46,37 @@ fn child_groups_are_attributes_of_their_parent() {
     );
     assert_holds(
         &text(&outputs, "src/generated/mod.rs"),
-        &["module.add_class::<things::Things>()?;"],
+        &[
+            "module.add_class::<models::Thing>()?;",
+            "\"things\" => Py::new(py, things::Things::new(session))?.into_any(),",
+            "\"things.parts\" => Py::new(py, parts::Parts::new(session))?.into_any(),",
+        ],
     );
     assert_holds(
         &text(&outputs, "resources.py"),
         &[
             "    @resource_property\n    def parts(self) -> Parts:",
             "        return Parts(self._client)\n",
+            "        self._native = _native.resource(client, \"things.parts\")\n",
         ],
     );
+}
+
+#[test]
+fn top_level_groups_are_attributes_of_the_client() {
+    let mut document = small();
+    document["tags"] = json!([{"name": "things", "description": "All things."}]);
+    assert_holds(
+        &text(&emitted(&document), "_groups.py"),
+        &[
+            "    def things(self) -> mistral_datasets.resources.Things:\n        \"\"\"All things.\"\"\"\n",
+            "        from mistral_datasets.resources import Things\n\n        return Things(self._client)\n",
+        ],
+    );
+    let groups = text(&emitted_from_own_document(), "_groups.py");
+    let (_, official) = groups.split_once("class Observability:").unwrap();
+    assert_holds(official, &["def datasets(self)", "def judges(self)", "return self._client.logs\n"]);
+    assert!(!official.contains("def files"), "the official SDK has files elsewhere");
 }
 
 #[test]
@@ -64,10 +86,10 @@ fn responses_become_classes() {
     assert_holds(
         &models,
         &[
-            "state: types::State,",
-            "tags: List<String>,",
-            "notes: Option<LazyJson<types::Notes>>,",
-            "free: Option<LazyJson<RawJson>>,",
+            "state: types::State = state \"state\" null,",
+            "tags: List<String> = tags \"tags\" null,",
+            "notes: Option<LazyJson<types::Notes>> = notes \"notes\" null,",
+            "free: Option<LazyJson<RawJson>> = free \"free\" null,",
             "use mistral_datasets::{RawJson, types};",
             "open_enum!(State);",
             "json_object!(Notes);",
@@ -197,16 +219,117 @@ fn tasks_can_be_refreshed_and_awaited() {
 }
 
 #[test]
-fn unsupported_documents_are_rejected_with_the_name() {
+fn keywords_get_a_trailing_underscore() {
     let mut document = small();
     let properties = &mut document["components"]["schemas"]["Thing"]["properties"];
     properties["from"] = properties["state"].clone();
-    let problem = super::emit(&model::read(&document).unwrap()).unwrap_err();
-    assert!(problem.contains("`from` is a Python keyword"), "{problem}");
+    let outputs = emitted(&document);
+    assert_holds(
+        &text(&outputs, "src/generated/models.rs"),
+        &["from_: Option<types::State> = from \"from\" null,", "from_=None)"],
+    );
+    assert_holds(&text(&outputs, "models.pyi"), &["    def from_(self) -> State | None:"]);
+    let outputs = emitted_from_own_document();
+    assert_holds(
+        &text(&outputs, "src/generated/spans.rs"),
+        &["arguments::optional::<DateTime<Utc>>(from_, \"from_\")?;", ".from(from_)"],
+    );
+    assert_holds(
+        &text(&outputs, "src/generated/models.rs"),
+        &["and_: Option<List<Filter>> = and \"AND\" omitted,"],
+    );
+}
 
+#[test]
+fn unions_of_objects_have_variants() {
+    let outputs = emitted_from_own_document();
+    assert_holds(
+        &text(&outputs, "src/generated/models.rs"),
+        &[
+            "Condition(FilterCondition): tag \"\", required [\"field\", \"op\", \"value\"],",
+            "Regression(JudgeRegressionOutput): tag \"REGRESSION\",",
+            "constant!(JudgeRegressionOutputType = \"REGRESSION\");",
+            "filters: Nullable<Filter> = filters \"filters\" null,",
+            "wraps Filter as \"filters\"",
+            "value: AnyJson = value \"value\" null,",
+            "span_attributes: Map<String> = span_attributes \"span_attributes\" null,",
+            "input_messages: Private = input_messages \"input_messages\" null,",
+        ],
+    );
+    let alias = "\nFilter: TypeAlias = FilterCondition | FilterGroup | UnknownObject\n";
+    assert_holds(&text(&outputs, "models.py"), &[alias, "    \"UnknownObject\",\n"]);
+    assert_holds(
+        &text(&outputs, "models.pyi"),
+        &[
+            alias,
+            "class FilterGroup(FilterMethods):",
+            "    def type(self) -> Literal[\"REGRESSION\"]:",
+            "    def span_attributes(self) -> dict[str, str]:",
+            "        and_: Sequence[Filter | FilterConditionTypedDict | FilterGroupTypedDict] | None = None,\n",
+        ],
+    );
+}
+
+#[test]
+fn parts_of_requests_have_typed_dicts() {
+    let outputs = emitted_from_own_document();
+    assert_holds(
+        &text(&outputs, "params.py"),
+        &[
+            "class JudgeRegressionOutputTypedDict(_JudgeRegressionOutputTypedDict, total=False):",
+            "    type: Literal[\"REGRESSION\"]\n",
+            "    filters: Filter | FilterConditionTypedDict | FilterGroupTypedDict | None\n",
+            "    granularity: TimestampGranularity | str | None\n",
+        ],
+    );
+    assert_holds(
+        &text(&outputs, "src/generated/datasets.rs"),
+        &[
+            "let span_references = body::values::<Py<TelemetrySpanReference>>(\n",
+            "body::value::<Py<SpanDatasetMappingContract>>(",
+        ],
+    );
+    assert_holds(
+        &text(&outputs, "resources.py"),
+        &[
+            "        search_params: FilterPayload | FilterPayloadTypedDict | FilterCondition | FilterGroup,\n",
+            "        span_references: Iterable[TelemetrySpanReference | TelemetrySpanReferenceTypedDict],\n",
+            "        type_filter: Iterable[JudgeOutputType | str] | None = None,\n",
+            "        from_: datetime | str | None = None,\n",
+        ],
+    );
+}
+
+#[test]
+fn pages_with_cursors_have_pagers() {
+    let outputs = emitted_from_own_document();
+    assert_holds(
+        &text(&outputs, "src/generated/spans.rs"),
+        &[
+            "let pager_options = pager::FeedOptions::new(page_size, limit)?;",
+            ".cursor(cursor.clone())",
+            "Ok(pager::feed(session, call, pager_options, None))",
+        ],
+    );
+    let resources = text(&outputs, "resources.py");
+    assert_holds(
+        &resources,
+        &[
+            "    def iter_latest_span_evaluations(\n",
+            "    def iter_trace_spans(\n",
+            ") -> FeedPager[GetSpan]:",
+            ") -> Pager[Judge]:",
+            "        return FeedPager(source)\n",
+        ],
+    );
+}
+
+#[test]
+fn unsupported_documents_are_rejected_with_the_name() {
     let mut document = small();
-    document["components"]["schemas"]["PutThing"]["properties"]["when"] =
-        json!({"type": "string", "format": "date-time", "description": "When."});
+    document["components"]["schemas"]["PutThing"]["properties"]["when"] = json!({
+        "type": "object", "additionalProperties": {"type": "string"}, "description": "When."
+    });
     let problem = super::emit(&model::read(&document).unwrap()).unwrap_err();
     assert!(problem.contains("`put_thing`") && problem.contains("`when`"), "{problem}");
 }

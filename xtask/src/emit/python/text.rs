@@ -266,15 +266,18 @@ pub fn positional_arguments<'a>(
     })
 }
 
-/// Returns whether a text contains a word.
-pub fn mentions(text: &str, name: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
-}
-
-/// Emits an import of the names that the text mentions.
-pub fn import<'a>(text: &str, module: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let mut names: Vec<&str> = names.filter(|name| mentions(text, name)).collect();
-    names.sort_by_key(|name| (name.starts_with(|c: char| c.is_lowercase()), *name));
+/// Emits an import of the names that the code mentions outside of docstrings.
+pub fn import<'a>(code: &str, module: &str, names: impl Iterator<Item = &'a str>) -> String {
+    // Every second part is a docstring.
+    let parts = code.split("\"\"\"").step_by(2);
+    let words: BTreeSet<&str> =
+        parts.flat_map(|part| part.split(|c: char| !c.is_alphanumeric() && c != '_')).collect();
+    let mut names: Vec<&str> = names.filter(|name| words.contains(name)).collect();
+    // As isort orders them: constants, classes, functions.
+    names.sort_by_key(|name| {
+        let is_constant = name.len() > 1 && !name.contains(char::is_lowercase);
+        (!is_constant, name.starts_with(char::is_lowercase), *name)
+    });
     let line = format!("from {module} import {}\n", names.join(", "));
     match names.len() {
         0 => String::new(),
@@ -300,12 +303,12 @@ pub fn import_models(model: &Model, text: &str) -> String {
 
 /// Emits an import of the types for annotations that the text mentions.
 pub fn import_types(model: &Model, text: &str) -> String {
-    let mut names: Vec<String> =
-        ["JSON", "Download", "FeedPager", "FileInput", "JSONObject", "Pager", "TypedRecord"]
-            .map(str::to_owned)
-            .into();
-    names.extend(request_parts(model).iter().map(|(schema, _)| typed_dict(&schema.name)));
-    import(text, "mistral_datasets.types", names.iter().map(String::as_str))
+    let names =
+        ["JSON", "Download", "FeedPager", "FileInput", "JSONObject", "Pager", "TypedRecord"];
+    let dicts: Vec<String> =
+        request_parts(model).iter().map(|(schema, _)| typed_dict(&schema.name)).collect();
+    import(text, "mistral_datasets.params", dicts.iter().map(String::as_str))
+        + &import(text, "mistral_datasets.types", names.into_iter())
 }
 
 /// Returns the name of the `TypedDict` of a request part.

@@ -90,6 +90,8 @@ pub fn models(model: &Model) -> Result<String, String> {
     let unions = object_unions(model);
     for schema in &unions {
         names.push(schema.name.as_str());
+        let before = if classes.is_empty() || unions[0].name != schema.name { "" } else { "\n" };
+        classes.push_str(before);
         classes.push_str(&union_alias(schema));
     }
     native.sort_unstable();
@@ -172,7 +174,7 @@ pub fn union_alias(schema: &Schema) -> String {
     format!("\n{}: TypeAlias = {}\n{}", schema.name, names.join(" | "), docstring(&[doc], 0))
 }
 
-/// Emits `_requests.py`, the typed dicts of the objects that requests contain.
+/// Emits `params.py`, the typed dicts of the objects that requests contain.
 pub fn requests(model: &Model) -> Result<String, String> {
     let mut classes = String::new();
     let mut names = Vec::new();
@@ -197,7 +199,7 @@ pub fn requests(model: &Model) -> Result<String, String> {
     }
     let mut text = preamble("#");
     text.push_str(
-        "\n\"\"\"Types of the dicts that requests contain. `types` exports them.\"\"\"\n\nfrom __future__ import annotations\n\n",
+        "\n\"\"\"Types of the dicts that arguments may be, for annotations.\"\"\"\n\nfrom __future__ import annotations\n\n",
     );
     // Imported at run time, so that `typing.get_type_hints` works.
     text.push_str(&import(&classes, "collections.abc", ["Mapping", "Sequence"].into_iter()));
@@ -317,7 +319,10 @@ fn json_schema(model: &Model, ty: &Type) -> Value {
                 Kind::Object { fields } | Kind::FreeObject { known: fields } => {
                     let mut properties = Map::new();
                     for field in fields {
-                        let mut value = json_schema(model, &field.ty);
+                        let mut value = match field.constant() {
+                            Some(constant) => json!({"const": constant}),
+                            None => json_schema(model, &field.ty),
+                        };
                         if may_be_none(schema, field) {
                             value = json!({"anyOf": [value, {"type": "null"}]});
                         }
