@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use memchr::memmem;
-use mistral_datasets_types::{Filter, FilterPayload, RawJson};
+use mistral_datasets_types::{Filter, FilterPayload, RawJson, json_path};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -143,17 +143,16 @@ pub fn parse_argument<T: DeserializeOwned>(
     argument: &str,
     json: &RawJson,
 ) -> Result<T, Error> {
-    json.parse().map_err(|error| {
+    json_path::parse(json).map_err(|json_path::Failure { path, message }| {
         // serde's message may quote the value, which may be part of a conversation or a prompt.
-        let message = error.to_string();
         let problem =
             match (message.strip_prefix("missing field "), message.rsplit_once(", expected ")) {
-                (Some(rest), _) => format!("missing {rest}"),
+                (Some(name), _) => format!("missing {name}"),
+                (None, Some((_, "a sequence"))) => "expected an array".to_owned(),
                 (None, Some((_, expected))) => format!("expected {expected}"),
                 (None, None) => "invalid value".to_owned(),
             };
-        let problem = problem.split(" at line").next().unwrap_or_default().to_owned();
-        Error::invalid(operation, format!("{argument}: {problem}"))
+        Error::invalid(operation, format!("{argument}{path}: {problem}"))
     })
 }
 
@@ -185,5 +184,48 @@ impl FromStr for Strategy {
         Self::ALL.iter().copied().find(|known| known.name() == name).ok_or_else(|| {
             Error::new(ErrorKind::Validation, "strategy: expected `auto`, `single` or `file`")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mistral_datasets_types::{CreateJudgeRequest, TelemetrySpanReference};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn problem<T: DeserializeOwned + std::fmt::Debug>(json: Value) -> String {
+        let error = parse_argument::<T>("search", "argument", &json.into()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Validation);
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn errors_of_json_arguments_have_a_path_and_no_content() {
+        let condition = json!({"field": "a", "op": "eq", "value": 1});
+        let payload = |filter| json!({"filters": {"AND": [condition, {"OR": [filter]}]}});
+        for (filter, expected) in [
+            (json!({"AND": "secret, expected x"}), ".AND: expected an array"),
+            (json!({"field": 5, "op": "eq", "value": 1}), ".field: expected a string"),
+            (json!({"OR": [{"AND": 1}]}), ".OR[0].AND: expected an array"),
+        ] {
+            let message = problem::<FilterPayload>(payload(filter));
+            assert_eq!(message, format!("argument.filters.AND[1].OR[0]{expected}"));
+        }
+        let references = json!([{"trace_id": "a"}]);
+        let message = problem::<Vec<TelemetrySpanReference>>(references);
+        assert_eq!(message, "argument[0]: missing `span_id`");
+        let options = json!([{"value": "secret"}]);
+        let output = json!({"type": "CLASSIFICATION", "options": options});
+        let message = problem::<CreateJudgeRequest>(json!({"name": "n", "output": output}));
+        assert_eq!(message, "argument.output.options[0]: missing `description`");
+    }
+
+    #[test]
+    fn unknown_fields_of_json_arguments_are_kept() {
+        let json = RawJson::from(json!({"trace_id": "a", "span_id": "b", "more": [1.0]}));
+        let reference: TelemetrySpanReference =
+            parse_argument("search", "argument", &json).unwrap();
+        assert_eq!(reference.extra["more"].get(), "[1.0]");
     }
 }

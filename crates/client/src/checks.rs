@@ -142,9 +142,7 @@ impl Checks {
 
     /// Requires JSON.
     pub(crate) fn json(self, argument: &str, value: Json) -> Result<RawJson, Error> {
-        value
-            .0
-            .or_else(|problem| Err(Error::invalid(self.operation, format!("{argument}{problem}"))))
+        value.0.map_err(|problem| Error::invalid(self.operation, format!("{argument}{problem}")))
     }
 
     /// Requires a JSON array of objects.

@@ -1,5 +1,5 @@
-//! A client for Mistral's observability datasets API: datasets of conversations, their records, import tasks, exports and
-//! the files that imports read.
+//! A client for Mistral's observability API: datasets of conversations with their records, imports and exports, files, chat completion
+//! events, judges, campaigns, spans, traces and logs.
 //!
 //! Every operation is a method of a resource handle. Required inputs are arguments, optional inputs are methods of the call, and
 //! `.await` sends the request:

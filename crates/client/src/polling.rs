@@ -40,8 +40,10 @@ pub(crate) struct Polling<T> {
     first_interval: Duration,
     max_interval: Duration,
     /// Receives the state after every poll.
-    pub(crate) on_progress: Option<Box<dyn FnMut(&T) + Send>>,
+    pub(crate) on_progress: Option<OnProgress<T>>,
 }
+
+type OnProgress<T> = Box<dyn FnMut(&T) + Send>;
 
 impl<T> Polling<T> {
     /// Sets the delay before the first poll, and the maximum to which it grows.

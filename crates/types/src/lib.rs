@@ -49,6 +49,8 @@ pub mod decode;
 mod empty;
 pub mod filter;
 mod integer;
+#[doc(hidden)]
+pub mod json_path;
 mod lazy_reader;
 mod object_union;
 mod open_enum;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use serde::de::DeserializeOwned;
 
 use crate::raw_json::RawJson;
-use crate::{Extra, decode};
+use crate::{Extra, decode, json_path};
 
 /// Declares an enum with one variant per object and an `Other` variant.
 ///
@@ -134,7 +134,7 @@ pub(crate) fn parse<T: DeserializeOwned>(json: &RawJson) -> Result<T, serde_json
 /// lazy reader fails, the whole response is read again by `serde_json`.
 fn read<T: DeserializeOwned>(json: &RawJson) -> Result<T, serde_json::Error> {
     if json.is_validated() {
-        return json.parse();
+        return json.parse().inspect_err(|error| json_path::record_failure(json.get(), error));
     }
     decode::from_text_lazily(json.get())
         .ok_or_else(|| serde::de::Error::custom("unreadable object"))

@@ -6,21 +6,30 @@ use crate::model::{Model, Operation};
 
 /// Emits a table of all operations with their names in each language.
 pub fn emit(model: &Model) -> String {
-    let mut text =
-        String::from("| Operation | Request | Rust | Python | Node |\n|---|---|---|---|---|\n");
+    let mut text = String::from(
+        "| Operation | Request | Rust | Python | Node | Generations |\n|---|---|---|---|---|---|\n",
+    );
     for operation in &model.operations {
         let _ = writeln!(
             text,
-            "| {} | `{} {}` | `{}` | `{}` | `{}` |",
+            "| {} | `{} {}` | `{}` | `{}` | `{}` | {} |",
             operation.summary,
             operation.method,
             operation.path,
             rust(model, operation),
             python(operation),
-            node(operation)
+            node(operation),
+            generations(operation)
         );
     }
     text
+}
+
+fn generations(operation: &Operation) -> String {
+    match operation.generations.as_slice() {
+        [] => "all".to_owned(),
+        generations => generations.join(", "),
+    }
 }
 
 fn rust(model: &Model, operation: &Operation) -> String {

@@ -7,8 +7,6 @@ use super::{Field, Kind, Model, Operation, Response, Type};
 pub struct Listing {
     /// The response field that contains the page.
     pub page_field: String,
-    /// The schema of the page.
-    pub page: String,
     /// The schema of the items.
     pub item: String,
     /// The field that identifies an item: `id`, or else the first one whose name ends in `_id`.
@@ -43,7 +41,6 @@ impl Model {
         let Type::Named(item) = &**item else { return None };
         (takes(position) && takes("page_size") && needed.iter().all(has)).then(|| Listing {
             page_field: page_field.clone(),
-            page: page.clone(),
             item: item.clone(),
             identity: self.identity(item).cloned(),
         })

@@ -269,7 +269,7 @@ pub enum Kind {
 /// A field of an object, or a parameter.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// The name on the wire. Usually in snake case; see [`snake_name`](Self::snake_name).
+    /// The name on the wire. Usually in snake case, but `AND` in filters.
     pub name: String,
     /// The document's description.
     pub description: String,
@@ -299,11 +299,6 @@ impl Field {
             (Type::String, [only]) if self.required => Some(only),
             _ => None,
         }
-    }
-
-    /// Returns the name in snake case, such as `and` for `AND`.
-    pub fn snake_name(&self) -> String {
-        self.name.to_lowercase()
     }
 }
 

@@ -248,7 +248,7 @@ fn a_search_with_a_cursor_is_a_feed() {
     assert!(operation.read_only && operation.generations == ["g2"]);
     assert!(model.listing(operation).is_none());
     let feed = model.feed(operation).unwrap();
-    assert_eq!((&*feed.page_field, &*feed.page, &*feed.item), ("things", "Things", "Thing"));
+    assert_eq!((&*feed.page_field, &*feed.item), ("things", "Thing"));
     assert_eq!(feed.identity.unwrap().name, "thing_id");
     let mut document = search();
     document["paths"]["/things/search"]["post"]["parameters"].as_array_mut().unwrap().remove(0);

@@ -217,6 +217,7 @@ impl Judges {
     /// # Ok(())
     /// # }
     /// ```
+    #[allow(clippy::too_many_arguments)]
     pub fn update(
         &self,
         judge_id: impl IntoId,

@@ -126,13 +126,21 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
         }
     }
     let call = call_name(operation);
+    let required = arguments.iter().filter(|argument| argument.field.required).count();
+    let allow = match required < CLIPPY_MAX_ARGUMENTS {
+        true => "",
+        false => "#[allow(clippy::too_many_arguments)]\n",
+    };
     Ok(format!(
-        "{}{}pub fn {}(&self{signature}) -> {call} {{\n{call} {{ client: self.client.clone(), {initializers} }}\n}}\n\n",
+        "{}{}{allow}pub fn {}(&self{signature}) -> {call} {{\n{call} {{ client: self.client.clone(), {initializers} }}\n}}\n\n",
         doc(&about),
         example::method(model, operation)?,
         identifier(&operation.name)
     ))
 }
+
+/// The number of arguments from which on Clippy complains, including `self`.
+const CLIPPY_MAX_ARGUMENTS: usize = 7;
 
 /// Describes an argument with its limits and default.
 fn argument_doc(field: &Field) -> String {

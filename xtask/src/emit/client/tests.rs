@@ -1,19 +1,28 @@
 //! Checks of the emitted documentation.
 
-use crate::emit::{DOCUMENT, Output};
-use crate::generate::{load, outputs};
+use crate::emit::small::{assert_holds, text};
+use crate::emit::{DOCUMENT, Output, core_operations, core_types};
+use crate::generate::load;
+use crate::model::read;
 
 /// Returns the emitted Rust files of the client and its types.
 fn rust_files() -> Vec<Output> {
     let document = load(&crate::root().join(DOCUMENT)).unwrap();
-    let mut outputs = outputs(&document).unwrap();
-    outputs.retain(|output| {
-        ["crates/types/", "crates/core-client/", "crates/client/"]
-            .iter()
-            .any(|directory| output.path.starts_with(directory))
-    });
-    assert!(outputs.len() >= 5);
+    let model = read(&document).unwrap();
+    let file = |path: &str, text: Result<String, String>| Output::new(path, text.unwrap());
+    let mut outputs = super::emit(&model).unwrap();
+    outputs.push(file("crates/types/src/schemas.rs", core_types::emit(&model)));
+    outputs.push(file(
+        "crates/core-client/src/generated.rs",
+        core_operations::emit(&document, &model),
+    ));
     outputs
+}
+
+/// Returns the text of the emitted file of the client with this name.
+fn client_file(name: &str) -> String {
+    let model = read(&load(&crate::root().join(DOCUMENT)).unwrap()).unwrap();
+    text(&super::emit(&model).unwrap(), name)
 }
 
 #[test]
@@ -60,4 +69,68 @@ fn examples_use_the_values_of_the_document() {
     ] {
         assert!(datasets.contains(part), "{part}");
     }
+}
+
+#[test]
+fn every_group_has_a_handle_and_a_module() {
+    let handles = client_file("generated/mod.rs");
+    assert_holds(
+        &handles,
+        &[
+            "pub mod chat_completion_events;",
+            "pub struct ChatCompletionEvents {",
+            "pub fn chat_completion_events(&self) -> ChatCompletionEvents {",
+            "impl ChatCompletionEvents {",
+            "pub fn fields(&self) -> Fields {",
+            "pub fn logs(&self) -> Logs {",
+        ],
+    );
+}
+
+#[test]
+fn searches_have_pagers_with_cursors_and_are_started_as_reads() {
+    assert_holds(
+        &client_file("generated/spans.rs"),
+        &[
+            "pub fn pager(self) -> FeedPager<types::GetSpan> {",
+            "let page = call.await?.spans;",
+            "self.client.start_read(\"search_spans\")?",
+            "pub fn from(mut self, from: impl IntoOption<DateTime<Utc>>) -> Self {",
+            "checks.expression(\"search_expression\", value)?;",
+            "let from = chrono::Utc::now() - chrono::TimeDelta::hours(1);",
+        ],
+    );
+    let judges = client_file("generated/judges.rs");
+    assert_holds(&judges, &["self.client.start_call(\"judge_conversation\")?"]);
+    let events = client_file("generated/chat_completion_events.rs");
+    let similar = events.split("impl FetchSimilarEvents").nth(1).unwrap();
+    assert!(!similar.split("impl ").next().unwrap().contains("fn pager"), "{similar}");
+}
+
+#[test]
+fn examples_construct_typed_values_and_filters() {
+    assert_holds(
+        &client_file("generated/judges.rs"),
+        &[
+            "/// use mistral_datasets::types;",
+            "/// let output = types::JudgeClassificationOutput::new([",
+            "///     types::JudgeClassificationOutputOption::new(",
+            "vec![types::JudgeOutputType::Classification]",
+        ],
+    );
+    assert_holds(
+        &client_file("generated/chat_completion_events.rs"),
+        &[
+            "/// use mistral_datasets::filter::field;",
+            "/// let search_params = field(\"model_name\").eq(\"mistral-medium-latest\")",
+        ],
+    );
+}
+
+#[test]
+fn private_values_are_omitted_from_debug_output() {
+    let judges = client_file("generated/judges.rs");
+    let debug = judges.split("impl std::fmt::Debug for CreateJudge {").nth(1).unwrap();
+    let debug = debug.split("finish_non_exhaustive").next().unwrap();
+    assert!(debug.contains("\"model_name\"") && !debug.contains("instructions"), "{debug}");
 }
