@@ -2,10 +2,12 @@
 
 pub mod bulk;
 mod canned;
+mod chat_server;
 mod fixture;
 pub mod tls;
 
 pub use canned::{CannedResponse, CannedServer};
+pub use chat_server::{ChatServer, REPLY};
 pub use fixture::{Fixture, plain_http};
 
 /// Reports that a test was skipped. Writes to standard error directly, since the test runner hides the output of passing tests.

@@ -6,6 +6,7 @@
 const { InvalidValueError } = require("./exact-json.js");
 const { toJsonText } = require("./original-json.js");
 const { RawJson } = require("./raw-json.js");
+const { Timestamp } = require("./timestamp.js");
 
 function string(value) {
   if (typeof value !== "string") return expected("a string", value);
@@ -51,6 +52,21 @@ function boolean(value) {
   return typeof value === "boolean" ? { value } : expected("a boolean", value);
 }
 
+/** A timestamp in the format of RFC 3339. */
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+
+/** Validates a `Date` or a string in the format of RFC 3339, and converts it to that format. */
+function timestamp(value) {
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) return { problem: "the date is invalid" };
+    return { value: value instanceof Timestamp ? value.toRFC3339() : value.toISOString() };
+  }
+  if (typeof value !== "string") return expected("a Date or a string", value);
+  return RFC3339.test(value) && !Number.isNaN(Date.parse(value))
+    ? { value }
+    : { problem: "expected a timestamp such as 2026-09-01T12:30:00Z" };
+}
+
 /** Validates an object and serializes it to JSON. An unedited object from a response becomes its original text. */
 function json(value) {
   if (value instanceof RawJson) {
@@ -86,6 +102,7 @@ function file(value) {
 function optional(validate) {
   const validateOptional = (value) => (value === null ? { value: undefined } : validate(value));
   validateOptional.optional = true;
+  validateOptional.step = (name) => validate.step?.(name);
   return validateOptional;
 }
 
@@ -156,5 +173,6 @@ module.exports = {
   size,
   string,
   strings,
+  timestamp,
   unknownName,
 };

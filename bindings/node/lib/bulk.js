@@ -96,7 +96,7 @@ function createRecords(native, request, options) {
       }),
     );
     const push = (record) => call.push(...recordJson(record));
-    return run(CREATE_RECORDS, call, native, rest, records, push, CreateReport);
+    return runBulk(CREATE_RECORDS, call, native, rest, records, push, CreateReport);
   });
 }
 
@@ -108,7 +108,7 @@ function importJsonl(native, request, options) {
       native.prepareImport(datasetId, { ...options, path, timeoutMs }),
     );
     const push = (chunk) => call.push(chunk);
-    return run(IMPORT_JSONL, call, native, rest, chunks, push, ImportReport);
+    return runBulk(IMPORT_JSONL, call, native, rest, chunks, push, ImportReport);
   });
 }
 
@@ -126,7 +126,7 @@ function prepare(operation, { resume, onProgress, ...options }, prepareNative) {
 }
 
 /** Runs a native call while pumping its source, and returns the report. */
-async function run(operation, call, native, { onProgress }, source, push, ReportClass) {
+async function runBulk(operation, call, native, { onProgress }, source, push, ReportClass) {
   const { result, sourceError } = await pump(call, source, push, () =>
     withProgress({
       run: call.run(),
@@ -168,7 +168,7 @@ function recordJson(record) {
 
 /** Serializes payload and properties. A payload may contain its properties, as in JSONL files. */
 function serializeRecord(record) {
-  if (record instanceof LazyModel) {
+  if (isReadRecord(record)) {
     return {
       payload: serializeLazy(record, "payload", json),
       properties: serializeLazy(record, "properties", jsonOrNull),
@@ -186,6 +186,11 @@ function serializeRecord(record) {
   }
   const payload = Object.hasOwn(record, "properties") ? rest : record;
   return { payload: json(payload), properties: jsonOrNull(properties) };
+}
+
+/** Whether a value is a record that was read from the API. */
+function isReadRecord(value) {
+  return value instanceof LazyModel && Object.hasOwn(value, "payload");
 }
 
 /** Serializes a property of a record that was read from the API. One that was not accessed has not changed. */
@@ -247,7 +252,7 @@ function toLine(item, number) {
  */
 function serializeLine(item) {
   const isCopy = isObject(item?.payload) && item.toJSON === undefined;
-  if (!(item instanceof LazyModel) && !isCopy) return ["", json(item)];
+  if (!isReadRecord(item) && !isCopy) return ["", json(item)];
   const { payload, properties, otherNames = [] } = serializeRecord(item);
   const names = otherNames.filter((name) => !isRecordField(name));
   const others = json(Object.fromEntries(names.map((name) => [name, item[name]])));
@@ -267,4 +272,4 @@ function isRecordField(name) {
   return recordFields.has(name);
 }
 
-module.exports = { createRecords, importJsonl };
+module.exports = { InvalidSourceError, createRecords, importJsonl, prepare, runBulk };

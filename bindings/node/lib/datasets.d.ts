@@ -1,8 +1,9 @@
 import type { CreateRecordsRequest, ImportJsonlRequest } from "./bulk.js";
 import type { ExportedRecord, ExportReport, ExportRequest } from "./export.js";
 import type { ConversationPayload, RecordProperties } from "./generated/models.js";
+import type { ImportSpansRequest } from "./import-spans.js";
 import type { CallOptions } from "./options.js";
-import type { CreateReport, ImportReport } from "./report.js";
+import type { CreateReport, ImportReport, SpanImportReport } from "./report.js";
 import type { TaskHandle } from "./task.js";
 
 /** Methods of `datasets` that combine several requests. */
@@ -55,6 +56,30 @@ export abstract class DatasetsBase {
    * ```
    */
   importJsonl(request: ImportJsonlRequest, options?: CallOptions): Promise<ImportReport>;
+
+  /**
+   * Imports any number of spans, one record per span, and waits for the imports. Every 10,000 spans are imported by a task of their
+   * own, one after another. Only servers of the third generation of the API have this operation.
+   *
+   * A span that does not exist, or that may not be read, is skipped and counted in the report.
+   *
+   * @returns The parts that were imported.
+   * @throws {ValidationError} If an argument is invalid, or if the source yields nothing.
+   * @throws {TaskFailedError} If an import fails.
+   * @throws {MistralError} If a request fails. An exception of the source is rethrown as it is. {@link reportOf} returns the
+   * partial report of either, which a later call can resume from.
+   * @example
+   * ```js
+   * const source = { namespace: "span_attributes", key: "gen_ai.input.messages" };
+   * const report = await mistral.datasets.importSpans({
+   *   datasetId,
+   *   spans: mistral.spans.iterSpans({ searchExpression: "operation_name = 'chat'" }),
+   *   mapping: { mappings: [{ targetField: "messages", sourceField: source }] },
+   * });
+   * console.log(report.records, report.skipped);
+   * ```
+   */
+  importSpans(request: ImportSpansRequest, options?: CallOptions): Promise<SpanImportReport>;
 
   /**
    * Exports a whole dataset as JSONL, one record per line. After a connection loss the download continues where it stopped,

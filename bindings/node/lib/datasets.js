@@ -4,6 +4,7 @@
 
 const { createRecords, importJsonl } = require("./bulk.js");
 const { exportRecords, exportTo } = require("./export.js");
+const { importSpans } = require("./import-spans.js");
 const { task } = require("./task-handle.js");
 
 /** The base class of the generated `Datasets` class. */
@@ -24,6 +25,10 @@ class DatasetsBase {
 
   importJsonl(request, options) {
     return importJsonl(this.#native, request, options);
+  }
+
+  importSpans(request, options) {
+    return importSpans(this.#native, request, options);
   }
 
   export(request, options) {

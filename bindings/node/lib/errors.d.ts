@@ -1,5 +1,5 @@
 import type { ErrorCode, ImportTask } from "./generated/models.js";
-import type { CreateReport, ImportReport } from "./report.js";
+import type { CreateReport, ImportReport, SpanImportReport } from "./report.js";
 
 /** Error kinds. Each has a class. */
 export type ErrorKind =
@@ -32,7 +32,7 @@ export interface ErrorDetails {
   hint?: string | null | undefined;
   body?: string | null | undefined;
   task?: ImportTask | null | undefined;
-  report?: CreateReport | ImportReport | null | undefined;
+  report?: CreateReport | ImportReport | SpanImportReport | null | undefined;
   cause?: unknown;
 }
 
@@ -114,7 +114,7 @@ export class MistralError extends Error {
   get task(): ImportTask | null;
 
   /** The partial report of a bulk call; see {@link reportOf}. */
-  get report(): CreateReport | ImportReport | null;
+  get report(): CreateReport | ImportReport | SpanImportReport | null;
 }
 
 /** The options are invalid, or there is no API key. */
@@ -198,7 +198,7 @@ export class ObservabilityError extends MistralError {
 
 /**
  * Returns the partial report of the bulk call that rejected with this value, or null. This includes exceptions of the source, which
- * `createRecords` and `importJsonl` rethrow as they are. A thrown primitive, such as a string, has no report.
+ * `createRecords`, `importJsonl` and `importSpans` rethrow as they are. A thrown primitive, such as a string, has no report.
  *
  * @example
  * ```js
@@ -211,4 +211,4 @@ export class ObservabilityError extends MistralError {
  * }
  * ```
  */
-export function reportOf(error: unknown): CreateReport | ImportReport | null;
+export function reportOf(error: unknown): CreateReport | ImportReport | SpanImportReport | null;

@@ -12,6 +12,7 @@ const { BatchIterator } = require("./batch-iterator.js");
 const { CallScope } = require("./call-scope.js");
 const { Decoder } = require("./decoder.js");
 const { LazyModel, jsonProperty, receivedText, setOffset } = require("./lazy.js");
+const { hide } = require("./model.js");
 const { Operation } = require("./operation.js");
 const { parseCallOptions } = require("./options.js");
 const { toProgress, withProgress } = require("./progress.js");
@@ -45,6 +46,8 @@ class ExportedRecord extends LazyModel {
     return { id, payload, properties, source, ...extra };
   }
 }
+
+hide(ExportedRecord, ["payload", "properties"]);
 
 const EXPORT = new Operation("export", null, {
   datasetId: string,

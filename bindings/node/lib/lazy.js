@@ -4,7 +4,7 @@
 "use strict";
 
 const { DecodingError } = require("./errors.js");
-const { Model } = require("./model.js");
+const { Model, RECEIVED_TEXT } = require("./model.js");
 const { rememberText } = require("./original-json.js");
 const { Timestamp } = require("./timestamp.js");
 
@@ -43,6 +43,11 @@ class LazyModel extends Model {
     const offset = this.#offset + 2 * index;
     const start = numbers[offset];
     return Number.isNaN(start) ? null : json.toString("utf8", start, numbers[offset + 1]);
+  }
+
+  [RECEIVED_TEXT](name) {
+    const property = this.#properties[name];
+    return property === undefined ? undefined : this.#text(property.index);
   }
 
   #timestamp(index) {
@@ -113,7 +118,13 @@ class LazyJson {
   }
 
   get value() {
-    return (this.#value ??= parse(this.text));
+    if (this.#value === undefined) {
+      this.#value = parse(this.text);
+      if (typeof this.#value === "object" && this.#value !== null) {
+        rememberText(this.#value, { text: () => this.text });
+      }
+    }
+    return this.#value;
   }
 }
 

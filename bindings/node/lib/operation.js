@@ -7,6 +7,7 @@ const { Call, toRawResponse } = require("./call.js");
 const { withCallScope } = require("./call-scope.js");
 const { Decoder } = require("./decoder.js");
 const { toError, validationError } = require("./failure.js");
+const { propertyPath } = require("./input.js");
 const { isCallOption, parseCallOptions } = require("./options.js");
 
 /** An operation of the API: its arguments and its response. */
@@ -151,16 +152,18 @@ class Operation {
     return validationError(this.#id, message, rest);
   }
 
-  /** Replaces the snake_case argument name at the start of a message of the Rust client. */
+  /** Replaces the path of an argument in snake_case at the start of a message of the Rust client. */
   #withCamelCaseName(failure) {
     const { kind, status, message, line } = failure;
     if (kind !== "validation" || status !== undefined) return failure;
-    for (const name of this.#validators.keys()) {
+    for (const [name, validate] of this.#validators) {
       const wireName = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-      if (message.startsWith(`${wireName}:`) || message.startsWith(`${wireName}[`)) {
-        const renamed = name + message.slice(wireName.length);
-        return { ...failure, line: line.replace(message, () => renamed) };
-      }
+      const rest = message.startsWith(wireName) ? message.slice(wireName.length) : "";
+      if (!/^[:[.]/.test(rest)) continue;
+      const end = rest.indexOf(":");
+      const path = end < 0 ? "" : propertyPath(validate, rest.slice(0, end));
+      const renamed = name + path + rest.slice(Math.max(end, 0));
+      return { ...failure, line: line.replace(message, () => renamed) };
     }
     return failure;
   }

@@ -53,3 +53,44 @@ export interface Page<T> {
   /** The items. */
   readonly results: T[];
 }
+
+/** Options of a pager over pages with cursors. */
+export interface FeedOptions {
+  /** Items per page. Limits: 1 to 100. Default: 100. */
+  pageSize?: number | undefined;
+  /** Maximum number of items to return. Pages beyond it are not requested. Default: no limit. */
+  limit?: number | undefined;
+}
+
+/**
+ * All items of a search, as an async iterable. Each iteration starts from the first page.
+ *
+ * Every page has the cursor of the next one, so pages are requested one after another, and there is no count. The iteration ends
+ * when the server sends no cursor, or one that it has sent before. Whether items that are created during the iteration are returned
+ * depends on the server.
+ *
+ * @example
+ * ```js
+ * const searchExpression = "status_code = 'Error'";
+ * for await (const span of mistral.spans.iterSpans({ searchExpression })) console.log(span.spanName);
+ * for await (const page of mistral.traces.iter({ limit: 500 }).pages()) console.log(page.results.length);
+ * ```
+ */
+export class FeedPager<T> implements AsyncIterable<T> {
+  private constructor();
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<T>;
+
+  /** Iterates over pages instead of items. */
+  pages(): AsyncIterable<FeedPage<T>>;
+}
+
+/** A page of a search. */
+export interface FeedPage<T> {
+  /** Page number, from 1. */
+  readonly number: number;
+  /** Cursor of the next page, or null if this is the last one. */
+  readonly nextCursor: string | null;
+  /** The items. */
+  readonly results: T[];
+}

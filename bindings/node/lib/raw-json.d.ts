@@ -13,6 +13,10 @@ export interface JsonObject {
 export type JsonObjectInput =
   { readonly [key: string]: unknown } | (object & { readonly [Symbol.iterator]?: never });
 
+/** A value that can be sent as JSON. Values that JSON cannot represent are rejected at run time. */
+export type JsonValueInput =
+  string | number | boolean | null | readonly unknown[] | JsonObjectInput | RawJson;
+
 /**
  * A JSON object as exact text, which preserves all digits, the order of keys and escapes. Accepted wherever an object is sent.
  * Use it to send integers beyond 2^53.

@@ -138,3 +138,32 @@ export interface UnknownFile {
   /** Number of records in the file. */
   readonly records: number;
 }
+
+/** Report of {@link DatasetsBase.importSpans}. {@link reportOf} returns it for errors of that call. */
+export class SpanImportReport {
+  private constructor();
+
+  /** ID of the dataset, or its slug, as passed to the call. */
+  readonly datasetId: string;
+  /** Number of spans in {@link parts}. */
+  readonly spans: number;
+  /** Number of records created, as reported by the tasks that have completed. */
+  readonly records: number;
+  /** Number of spans that were skipped, because they do not exist or may not be read. */
+  readonly skipped: number;
+  /** The parts whose import was started, or may have been started, in source order. Each has at most 10,000 spans. */
+  readonly parts: readonly ImportedSpans[];
+}
+
+/** Spans that were imported by one task. */
+export interface ImportedSpans {
+  /** Index of the first span in the source, from 0. */
+  readonly first: number;
+  /** Number of spans. */
+  readonly spans: number;
+  /**
+   * The import task. It has completed, unless the wait was interrupted. Null if it is unknown whether the import was started: the
+   * request was sent, but then the connection was lost, the server failed or its response was invalid.
+   */
+  readonly task: ImportTask | null;
+}

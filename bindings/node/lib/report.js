@@ -63,13 +63,34 @@ class ImportReport {
   }
 }
 
+/** The report of `importSpans`. */
+class SpanImportReport {
+  constructor(report, native) {
+    NATIVE_REPORTS.set(this, report);
+    const { parts, ...summary } = report.summary();
+    Object.assign(this, summary, {
+      parts: parts.map(({ task, ...part }) => ({
+        ...part,
+        task: task === undefined ? null : decodeTask(task, native),
+      })),
+    });
+  }
+}
+
 /** Returns the JSON text of a report that was stored as text or as an object. */
 function toText(value) {
   return typeof value === "string" ? value : (JSON.stringify(value) ?? "null");
 }
 
+/** The class of the report for each class of native reports. */
+const REPORT_CLASSES = [
+  [native.NativeCreateReport, CreateReport],
+  [native.NativeImportReport, ImportReport],
+  [native.NativeSpanImportReport, SpanImportReport],
+];
+
 function decodeReport(report, client) {
-  const ReportClass = report instanceof native.NativeCreateReport ? CreateReport : ImportReport;
+  const [, ReportClass] = REPORT_CLASSES.find(([NativeClass]) => report instanceof NativeClass);
   return new ReportClass(report, client);
 }
 
@@ -79,4 +100,4 @@ function decodeTask(task, native) {
 
 Object.assign(decoders, { task: decodeTask, report: decodeReport });
 
-module.exports = { CreateReport, ImportReport, nativeReport };
+module.exports = { CreateReport, ImportReport, SpanImportReport, nativeReport };

@@ -41,28 +41,42 @@ function refreshTask(native, TaskClass, { datasetId, id: taskId }, options) {
   return operation.send(native, { datasetId, taskId }, options);
 }
 
-/** Waits for a task. The signal is accepted in both arguments, since most waits have no other options. */
+/** Waits for a task. */
 function waitForTask(native, TaskClass, { datasetId, id }, request, options) {
+  const operation = new Operation("wait", TaskClass, WAIT_OPTIONS);
+  return startWait(operation, native, request, options, (native, values) =>
+    native.prepareWait(datasetId, id, values),
+  );
+}
+
+/** The validators of the options of a wait. */
+const WAIT_OPTIONS = {
+  timeoutMs: optional(milliseconds),
+  pollIntervalMs: optional(milliseconds),
+  onProgress: optional(callback),
+};
+
+/**
+ * Starts a wait. The signal is accepted in both arguments, since most waits have no other options.
+ *
+ * @param operation Decodes the states.
+ * @param prepare Prepares the native wait, given a native client and the values of the request.
+ */
+function startWait(operation, native, request, options, prepare) {
   let signal;
   if (typeof request === "object" && request !== null && "signal" in request) {
     ({ signal, ...request } = request);
   }
-  const operation = new Operation("wait", TaskClass, {
-    timeoutMs: optional(milliseconds),
-    pollIntervalMs: optional(milliseconds),
-    onProgress: optional(callback),
-  });
   return operation.call(
     native,
     request,
     signal === undefined ? options : { signal, ...options },
-    async (native, { onProgress, ...options }) => {
-      const trackProgress = onProgress !== undefined;
-      const wait = native.prepareWait(datasetId, id, { ...options, trackProgress });
+    async (native, { onProgress, ...values }) => {
+      const wait = prepare(native, { ...values, trackProgress: onProgress !== undefined });
       return withProgress({
         run: wait.run(),
         next: () => wait.nextUpdate(),
-        onUpdate: onProgress && ((task) => onProgress(operation.decode(task, native))),
+        onUpdate: onProgress && ((state) => onProgress(operation.decode(state, native))),
         cancel: () => native.cancel(),
       });
     },
@@ -89,4 +103,4 @@ class TaskOperation extends Operation {
   }
 }
 
-module.exports = { Task, TaskOperation, refreshTask, waitForTask };
+module.exports = { Task, TaskOperation, WAIT_OPTIONS, refreshTask, startWait, waitForTask };

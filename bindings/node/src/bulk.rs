@@ -212,8 +212,7 @@ impl NativeCreate {
     /// Resumes from the report of an earlier call.
     #[napi]
     pub fn resume(&self, report: &NativeCreateReport) {
-        let mut call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
-        *call = call.take().map(|call| call.resume(report.report.clone()));
+        resume(&self.call, |call| call.resume(report.report.clone()));
     }
 
     /// Pushes the JSON of a record's payload and properties, or the reason why the record is invalid, and the names of its other
@@ -268,8 +267,7 @@ impl NativeImport {
     /// Resumes from the report of an earlier call.
     #[napi]
     pub fn resume(&self, report: &NativeImportReport) {
-        let mut call = self.call.lock().unwrap_or_else(PoisonError::into_inner);
-        *call = call.take().map(|call| call.resume(report.report.clone()));
+        resume(&self.call, |call| call.resume(report.report.clone()));
     }
 
     /// Pushes a chunk of the source. Returns `false` if the caller must wait for [`ready`](Self::ready).
@@ -311,7 +309,14 @@ impl NativeImport {
     }
 }
 
-fn take<T>(call: &Mutex<Option<T>>) -> napi::Result<T> {
+/// Replaces a call that was not started by one that resumes.
+pub(crate) fn resume<T>(call: &Mutex<Option<T>>, resume: impl FnOnce(T) -> T) {
+    let mut call = call.lock().unwrap_or_else(PoisonError::into_inner);
+    *call = call.take().map(resume);
+}
+
+/// Takes the call in order to run it.
+pub(crate) fn take<T>(call: &Mutex<Option<T>>) -> napi::Result<T> {
     let call = call.lock().unwrap_or_else(PoisonError::into_inner).take();
     call.ok_or_else(|| napi::Error::from_reason("the call was already started"))
 }

@@ -5,12 +5,14 @@
 //! (payloads, properties, unknown fields) in one buffer that JavaScript parses lazily. There are no tags: both sides rely on
 //! the field order, which is generated from the OpenAPI document. `lib/decoder.js` is the counterpart.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use mistral_datasets::{Extra, RawJson};
 use napi::bindgen_prelude::{Buffer, Float64Array};
 use napi_derive::napi;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::options::as_milliseconds;
@@ -87,7 +89,7 @@ pub struct Encoder<'a> {
     strings: String,
     numbers: Vec<f64>,
     /// Raw JSON is most of a response, so it is copied once, when its total length is known.
-    json: Vec<&'a str>,
+    json: Vec<Cow<'a, str>>,
     json_length: usize,
     /// The last string of each slot of [`repeated`](Self::repeated), as a range of `strings`.
     last: Vec<Range<usize>>,
@@ -142,7 +144,6 @@ impl<'a> Encoder<'a> {
 
     /// Appends an optional value that encodes to two numbers; `None` becomes two NaNs. JavaScript reads such fields lazily
     /// by position, so they must have a fixed size.
-    #[allow(dead_code, reason = "for JSON objects that may be null, which the document may gain")]
     pub fn optional_pair(&mut self, value: &'a Option<impl Encode>) {
         match value {
             Some(value) => value.encode(self),
@@ -150,12 +151,18 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// Appends raw JSON, and its start and end as numbers.
-    fn json(&mut self, json: &'a str) {
+    /// Appends JSON, and its start and end as numbers.
+    fn json(&mut self, json: Cow<'a, str>) {
         let start = self.json_length;
         self.json_length += json.len();
         self.numbers.extend([start as f64, self.json_length as f64]);
         self.json.push(json);
+    }
+
+    /// Appends a value as JSON, which JavaScript parses on access.
+    pub fn serialized(&mut self, value: &impl Serialize) {
+        let json = serde_json::to_string(value).expect("values of responses are valid JSON");
+        self.json(json.into());
     }
 }
 
@@ -217,7 +224,7 @@ impl Encode for bool {
 
 impl Encode for RawJson {
     fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
-        encoder.json(self.get());
+        encoder.json(self.get().into());
     }
 }
 

@@ -13,6 +13,7 @@ mod encode;
 mod export;
 mod failure;
 mod generated;
+mod import_spans;
 mod input_channel;
 mod json;
 mod local;

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mistral_datasets::{CreateReport, ImportReport, Report};
-use napi::Either;
+use mistral_datasets::{CreateReport, ImportReport, Report, SpanImportReport};
+use napi::bindgen_prelude::Either3;
 use napi_derive::napi;
 
 use crate::encode::{EncodedResponse, encode};
@@ -196,17 +196,71 @@ pub fn import_report_from_json(json: String) -> CallResult<NativeImportReport> {
     call_result(ImportReport::from_json(&json).map(|report| NativeImportReport { report }))
 }
 
+/// Report of `import_spans`.
+#[napi]
+pub struct NativeSpanImportReport {
+    pub(crate) report: SpanImportReport,
+}
+
+/// Contents of a [`NativeSpanImportReport`].
+#[napi(object, object_from_js = false)]
+pub struct SpanImportSummary {
+    /// ID or slug of the dataset, as passed to the call.
+    pub dataset_id: String,
+    /// Number of spans in the parts.
+    pub spans: f64,
+    /// Number of records created.
+    pub records: f64,
+    /// Number of spans that were skipped.
+    pub skipped: f64,
+    /// The parts whose import was started, or may have been started.
+    pub parts: Vec<ImportedSpans>,
+}
+
+/// Spans that were imported by one task.
+#[napi(object, object_from_js = false)]
+pub struct ImportedSpans {
+    /// Index of the first span in the source.
+    pub first: f64,
+    /// Number of spans.
+    pub spans: f64,
+    /// The import task, unless it is unknown whether the import was started.
+    pub task: Option<EncodedResponse>,
+}
+
+#[napi]
+impl NativeSpanImportReport {
+    /// Returns the contents of the report.
+    #[napi]
+    pub fn summary(&self) -> SpanImportSummary {
+        let report = &self.report;
+        let parts = report.parts().iter().map(|part| ImportedSpans {
+            first: part.first as f64,
+            spans: part.spans as f64,
+            task: part.task.as_ref().map(encode),
+        });
+        SpanImportSummary {
+            dataset_id: report.dataset_id().to_owned(),
+            spans: report.spans() as f64,
+            records: report.records() as f64,
+            skipped: report.skipped() as f64,
+            parts: parts.collect(),
+        }
+    }
+}
+
 fn key_counts(counts: &BTreeMap<String, u64>) -> HashMap<String, f64> {
     counts.iter().map(|(key, count)| (key.clone(), *count as f64)).collect()
 }
 
-/// The report of either bulk call.
-pub type NativeReport = Either<NativeCreateReport, NativeImportReport>;
+/// The report of a bulk call.
+pub type NativeReport = Either3<NativeCreateReport, NativeImportReport, NativeSpanImportReport>;
 
 /// Wraps the report that an error carries.
 pub fn native_report(report: &Report) -> NativeReport {
     match report.clone() {
-        Report::Create(report) => Either::A(NativeCreateReport { report }),
-        Report::Import(report) => Either::B(NativeImportReport { report }),
+        Report::Create(report) => Either3::A(NativeCreateReport { report }),
+        Report::Import(report) => Either3::B(NativeImportReport { report }),
+        Report::Spans(report) => Either3::C(NativeSpanImportReport { report }),
     }
 }

@@ -1,10 +1,12 @@
-//! Waiting for import tasks.
+//! Waiting for import tasks and campaigns.
 
 use std::future::IntoFuture;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use mistral_datasets::Wait;
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
+use mistral_datasets::Error;
 use napi_derive::napi;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
@@ -27,12 +29,39 @@ pub struct WaitOptions {
     pub track_progress: bool,
 }
 
-/// A wait for an import task.
+/// A wait for an import task or a campaign.
 #[napi]
 pub struct NativeWait {
     native: NativeClient,
-    wait: Mutex<Option<Wait>>,
+    wait: Mutex<Option<BoxFuture<'static, Result<EncodedResponse, Error>>>>,
     updates: tokio::sync::Mutex<UnboundedReceiver<EncodedResponse>>,
+}
+
+/// Applies the options to a wait, and makes it send its states if they are wanted.
+macro_rules! prepared {
+    ($native:expr, $wait:expr, $options:expr) => {{
+        let WaitOptions { timeout_ms, poll_interval_ms, track_progress } = $options;
+        let mut wait = $wait;
+        if let Some(timeout) = timeout_ms {
+            wait = wait.timeout(from_milliseconds(timeout));
+        }
+        if let Some(interval) = poll_interval_ms {
+            wait = wait.poll_interval(from_milliseconds(interval), MAX_POLL_INTERVAL);
+        }
+        let (sender, updates) = mpsc::unbounded_channel();
+        if track_progress {
+            wait = wait.on_progress(move |state| {
+                // The receiver may have been dropped; that is fine.
+                let _ = sender.send(encode(state));
+            });
+        }
+        let ended = wait.into_future().map_ok(|state| encode(&state)).boxed();
+        NativeWait {
+            native: $native.clone(),
+            wait: Mutex::new(Some(ended)),
+            updates: tokio::sync::Mutex::new(updates),
+        }
+    }};
 }
 
 #[napi]
@@ -45,40 +74,27 @@ impl NativeClient {
         task_id: String,
         options: WaitOptions,
     ) -> NativeWait {
-        let (sender, updates) = mpsc::unbounded_channel();
-        let mut wait = self.client.datasets().task(dataset_id, task_id).wait();
-        if let Some(timeout) = options.timeout_ms {
-            wait = wait.timeout(from_milliseconds(timeout));
-        }
-        if let Some(interval) = options.poll_interval_ms {
-            wait = wait.poll_interval(from_milliseconds(interval), MAX_POLL_INTERVAL);
-        }
-        if options.track_progress {
-            wait = wait.on_progress(move |task| {
-                // The receiver may have been dropped; that is fine.
-                let _ = sender.send(encode(task));
-            });
-        }
-        NativeWait {
-            native: self.clone(),
-            wait: Mutex::new(Some(wait)),
-            updates: tokio::sync::Mutex::new(updates),
-        }
+        prepared!(self, self.client.datasets().task(dataset_id, task_id).wait(), options)
+    }
+
+    /// Prepares to wait for a campaign. No request is sent yet.
+    #[napi]
+    pub fn prepare_campaign_wait(&self, campaign_id: String, options: WaitOptions) -> NativeWait {
+        prepared!(self, self.client.campaigns().wait(campaign_id), options)
     }
 }
 
 #[napi]
 impl NativeWait {
-    /// Waits for the task. May be called once.
+    /// Waits for the end. May be called once.
     #[napi]
     pub async fn run(&self) -> napi::Result<CallResult<EncodedResponse>> {
         let wait = self.wait.lock().unwrap_or_else(PoisonError::into_inner).take();
         let wait = wait.ok_or_else(|| napi::Error::from_reason("the wait was already started"))?;
-        let task = self.native.run(wait.into_future()).await;
-        Ok(call_result(task.map(|task| encode(&task))))
+        Ok(call_result(self.native.run(wait).await))
     }
 
-    /// Returns the state of the task after the next poll, or `undefined` when the wait has ended.
+    /// Returns the state after the next poll, or `undefined` when the wait has ended.
     #[napi]
     pub async fn next_update(&self) -> Option<EncodedResponse> {
         self.updates.lock().await.recv().await

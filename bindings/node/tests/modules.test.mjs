@@ -49,26 +49,37 @@ test("import and require of mistral-datasets/testing have the same exports", asy
   for (const name of Object.keys(required)) assert.equal(testing[name], required[name], name);
 });
 
-test("every listing of the native module has a method", () => {
+test("every operation of the native module has a method", () => {
   const { NativeClient } = require("../lib/native.js");
-  const { datasets, files } = new Mistral({ apiKey: "k" });
-  const methods = (object) => Object.getOwnPropertyNames(Object.getPrototypeOf(object));
-  const all = new Set([datasets, datasets.records, files].flatMap(methods));
-  const lists = Object.getOwnPropertyNames(NativeClient.prototype).filter((name) =>
-    /^(list|iter)/.test(name),
+  const mistral = new Mistral({ apiKey: "k" });
+  const groups = (object) =>
+    Object.values(object).flatMap((group) => [group, ...groups({ ...group })]);
+  const { beta, ...own } = { ...mistral };
+  const methods = groups(own).flatMap((group) =>
+    Object.getOwnPropertyNames(Object.getPrototypeOf(group)).filter(
+      (name) => name !== "constructor",
+    ),
   );
-  assert.deepEqual(lists.sort(), [
-    "iterDatasets",
-    "iterRecords",
-    "iterTasks",
-    "listDatasets",
-    "listFiles",
-    "listRecords",
-    "listTasks",
+  // The names of native methods also have the group, in singular or plural.
+  const operations = Object.getOwnPropertyNames(NativeClient.prototype).filter((name) =>
+    /^(aggregate|bulk|create|delete|download|exportTo|fetch|get|import|iter|judge|list|retrieve|search|update)/.test(
+      name,
+    ),
+  );
+  assert.ok(operations.length > 70);
+  // `upload` streams its content to the native module, so it has no native method of its own.
+  assert.equal(methods.length - 1, operations.length, `${methods} / ${operations}`);
+  assert.deepEqual(Object.keys(beta.observability), [
+    "datasets",
+    "chatCompletionEvents",
+    "judges",
+    "campaigns",
+    "spans",
+    "traces",
+    "logs",
   ]);
-  for (const name of lists) {
-    const alone = name.replace(/Datasets|Files/, "");
-    assert.ok(all.has(name) || all.has(alone), name);
+  for (const [name, group] of Object.entries(beta.observability)) {
+    assert.equal(mistral[name], group);
   }
 });
 

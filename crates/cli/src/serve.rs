@@ -2,6 +2,8 @@
 
 mod api_keys;
 pub mod config_file;
+mod judge;
+mod keep_traces;
 mod limits;
 mod logging;
 #[cfg(unix)]
@@ -19,6 +21,8 @@ use mistral_datasets_server::{DataLocation, Generation, RunningServer, Server, S
 use crate::error::CliError;
 use crate::signals;
 use api_keys::ApiKeyOptions;
+use judge::JudgeOptions;
+use keep_traces::KeepTraces;
 use limits::LimitOptions;
 use logging::LogOptions;
 use operation::OperationOptions;
@@ -51,10 +55,12 @@ pub struct Serve {
     seed: Option<PathBuf>,
     #[command(flatten)]
     api_keys: ApiKeyOptions,
-    /// The API generation whose rules apply to records
+    /// The generation of the API to serve
     ///
-    /// `g1` requires messages and properties; `g2` and `g3` accept any object.
-    #[arg(long, value_enum, default_value_t = GenerationName::G1)]
+    /// `any` has all operations, and accepts what any generation accepts. `g1` requires messages and properties of records, and has no
+    /// traces; `g2` accepts any object; `g3` has no chat completion events and campaigns. Operations of other generations are not
+    /// found.
+    #[arg(long, value_enum, default_value_t = GenerationName::Any)]
     generation: GenerationName,
     /// An origin allowed to use the server from web pages, or `*` for any; may be given more than once
     ///
@@ -79,9 +85,14 @@ pub struct Serve {
     /// By default, they are kept until they expire or are deleted.
     #[arg(long, value_name = "TIME")]
     keep_uploads: Option<humantime::Duration>,
+    /// Keep traces, log records and evaluations for this time after they arrived, or `forever`
+    #[arg(long, value_name = "TIME", default_value = "30d")]
+    keep_traces: KeepTraces,
     /// Erase deleted data from the database file after this time
     #[arg(long, value_name = "TIME", default_value = "30s")]
     erase_delay: humantime::Duration,
+    #[command(flatten)]
+    judge: JudgeOptions,
     #[command(flatten)]
     operation: OperationOptions,
     #[command(flatten)]
@@ -93,6 +104,7 @@ pub struct Serve {
 /// The values of `--generation`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum GenerationName {
+    Any,
     G1,
     G2,
     G3,
@@ -101,6 +113,7 @@ enum GenerationName {
 impl From<GenerationName> for Generation {
     fn from(name: GenerationName) -> Self {
         match name {
+            GenerationName::Any => Self::Any,
             GenerationName::G1 => Self::G1,
             GenerationName::G2 => Self::G2,
             GenerationName::G3 => Self::G3,
@@ -146,6 +159,8 @@ impl Serve {
             .public_url(self.public_url)
             .link_lifetime(self.link_lifetime.into())
             .keep_uploads(self.keep_uploads.map(Into::into))
+            .keep_traces(self.keep_traces.0)
+            .judge(self.judge.endpoint()?)
             .erase_delay(self.erase_delay.into())
             .dropped_log_lines(Some(log.dropped_lines()));
         let config = self.operation.apply(config);

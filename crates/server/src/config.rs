@@ -1,5 +1,6 @@
 //! Configuration of a server.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ options! {
         pub seed: Option<PathBuf> = None,
         /// Which API keys share data. Default: [`Workspaces::PerKey`].
         pub workspaces: Workspaces = Workspaces::default(),
-        /// The API generation whose validation rules apply. Default: [`Generation::G1`].
+        /// The API generation that the server has the operations and the validation rules of. Default: [`Generation::Any`].
         pub generation: Generation = Generation::default(),
         /// Resource limits.
         pub limits: Limits = Limits::default(),
@@ -75,6 +76,11 @@ options! {
         pub link_lifetime: Duration = Duration::from_secs(24 * 60 * 60),
         /// How long uploaded files are kept after their upload. Default: `None`, until they expire or are deleted.
         pub keep_uploads: Option<Duration> = None,
+        /// How long spans, traces, log records and evaluations are kept after they arrived, whatever times they have. The chat completion
+        /// events that they are go with them. Default: 30 days; `None` keeps them forever.
+        pub keep_traces: Option<Duration> = Some(Duration::from_secs(30 * 24 * 60 * 60)),
+        /// The model endpoint that judges ask. Default: none, so judging is not supported.
+        pub judge: Option<JudgeEndpoint> = None,
         /// How long after a deletion the deleted data is erased from the database file and the write-ahead log. Deletions within
         /// this time are erased together. Default: 30 seconds.
         pub erase_delay: Duration = Duration::from_secs(30),
@@ -108,9 +114,50 @@ impl fmt::Debug for ServerConfig {
             .field("drain_time", &self.drain_time)
             .field("link_lifetime", &self.link_lifetime)
             .field("keep_uploads", &self.keep_uploads)
+            .field("keep_traces", &self.keep_traces)
             .field("erase_delay", &self.erase_delay)
             .field("test_routes", &self.test_routes)
             .field("explorer", &self.explorer)
+            .finish_non_exhaustive()
+    }
+}
+
+options! {
+    /// An OpenAI-compatible chat endpoint, with the models that judges ask.
+    ///
+    /// ```
+    /// use mistral_datasets_server::JudgeEndpoint;
+    ///
+    /// let endpoint = JudgeEndpoint::new("https://api.mistral.ai/v1").key(Some("a key".into()));
+    /// assert!(!format!("{endpoint:?}").contains("a key"));
+    /// ```
+    #[derive(Clone)]
+    pub struct JudgeEndpoint {
+        /// The base URL, to which `/chat/completions` is appended, such as `https://api.mistral.ai/v1`.
+        pub url: String = String::new(),
+        /// The API key, sent as a bearer token. Default: none.
+        pub key: Option<String> = None,
+        /// How long a judgement may take, including retries. Default: 60 seconds.
+        pub timeout: Duration = Duration::from_secs(60),
+        /// The endpoint's names of models, by the names that judges use. A model that is not listed has the same name.
+        pub models: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+impl JudgeEndpoint {
+    /// Creates an endpoint with a base URL, such as `https://api.mistral.ai/v1`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self::default().url(url.into())
+    }
+}
+
+// Shows whether there is a key, and not which.
+impl fmt::Debug for JudgeEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JudgeEndpoint")
+            .field("key", &self.key.is_some())
+            .field("timeout", &self.timeout)
+            .field("models", &self.models.len())
             .finish_non_exhaustive()
     }
 }
@@ -137,14 +184,29 @@ pub enum Workspaces {
     Shared,
 }
 
-/// Generations of the API. They differ in how requests are validated; responses are valid in all of them.
+/// Generations of the API. They differ in their operations and in how requests are validated; responses are valid in all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Generation {
-    /// The documented generation: a payload requires `messages`, and `properties` is required.
+    /// All of them: the server has every operation, and accepts what any generation accepts.
     #[default]
+    Any,
+    /// The first generation: a payload requires `messages`, and `properties` is required. It has no spans, traces and logs.
     G1,
-    /// A payload may be any object, and `properties` is optional.
+    /// The second generation: a payload may be any object, and `properties` is optional.
     G2,
-    /// Validates like [`G2`](Self::G2).
+    /// The third generation: imports read spans, and there are no chat completion events and campaigns.
     G3,
+}
+
+impl Generation {
+    /// Returns whether an operation belongs to the generation. `generations` lists those that have it, and is empty if all have it.
+    pub(crate) fn has(self, generations: &[&str]) -> bool {
+        let name = match self {
+            Self::Any => return true,
+            Self::G1 => "g1",
+            Self::G2 => "g2",
+            Self::G3 => "g3",
+        };
+        generations.is_empty() || generations.contains(&name)
+    }
 }

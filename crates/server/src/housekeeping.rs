@@ -1,7 +1,8 @@
-//! Removes what is no longer needed in the background: expired and deleted files, deleted datasets, failed imports and discarded
+//! Removes what is no longer needed in the background: expired and deleted files, old telemetry, deleted datasets, failed imports and discarded
 //! workspaces. Erases what was deleted from the database and the write-ahead log.
 
 mod expiry;
+mod telemetry_sync;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use expiry::Expiry;
 #[cfg(test)]
 pub(crate) use expiry::Look;
 pub(crate) use expiry::{Clock, SystemClock};
+pub(crate) use telemetry_sync::TelemetrySync;
 
 /// How often expired files are looked for.
 const INTERVAL: Duration = Duration::from_secs(10 * 60);
@@ -62,6 +64,8 @@ pub(crate) struct Housekeeping {
     pub(crate) clock: Arc<dyn Clock>,
     /// How long uploaded files are kept. `None` keeps them until they expire or are deleted.
     pub(crate) keep_uploads: Option<Duration>,
+    /// How long telemetry is kept after it arrived. `None` keeps it forever.
+    pub(crate) keep_traces: Option<Duration>,
     /// How long after a deletion the data is erased.
     pub(crate) erase_delay: Duration,
 }
@@ -153,6 +157,16 @@ impl Housekeeping {
             };
             while self.storage.expire_files(retention).await? {
                 *has_deletions = true;
+            }
+            if let Some(keep) = self.keep_traces {
+                loop {
+                    let started = Instant::now();
+                    if !self.storage.expire_telemetry(before(keep)).await? {
+                        break;
+                    }
+                    *has_deletions = true;
+                    self.pause_after(started.elapsed()).await;
+                }
             }
         }
         loop {

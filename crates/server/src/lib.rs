@@ -3,7 +3,9 @@
 //! [`Server::start`] starts a server on a tokio runtime. It needs no network access and no account, is ready within
 //! milliseconds, and several servers can run in one process. The command `mistral-datasets serve` is a thin wrapper around it.
 //!
-//! - Requests are validated like the documented API validates them; responses are valid in all generations of the API.
+//! - The server has the operations of all generations of the API, or of [one](Generation). Requests are validated as the documented API
+//!   validates them; responses are valid in all generations.
+//! - Judges ask a model behind any OpenAI-compatible chat API, the [`JudgeEndpoint`].
 //! - Payloads and properties are stored and returned byte for byte as they were received.
 //! - A write is acknowledged once it is durable. The records of an import become visible atomically.
 //!
@@ -25,16 +27,21 @@
 //     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
+//     judging           judges, which ask a model
+//     campaigns         the campaign queue and its workers
 //     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
+//     telemetry         decodes OTLP, and projects spans and log records to the fields of the API
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
 //     storage           the storage interface: traits and errors
-//     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options
+//     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options,
+//                       pattern
 //                       small modules that others use
 
 mod admin;
 mod api;
+mod campaigns;
 mod config;
 mod content;
 mod data_dir;
@@ -46,16 +53,20 @@ mod imports;
 #[doc(hidden)]
 pub mod internal_fuzzing;
 mod json;
+mod judging;
 mod keys;
 #[cfg(test)]
 mod layers;
 mod limits;
 mod net;
 mod options;
+mod pattern;
 mod private_files;
+mod search;
 mod server;
 mod sqlite;
 mod storage;
+mod telemetry;
 mod temporary_directory;
 mod testing;
 mod time;
@@ -65,7 +76,7 @@ pub use admin::{
     Backup, BackupError, CompactError, Compaction, Problem, RestoreError, Verification,
     VerifyError, VerifyProgress, backup, compact, restore, verify,
 };
-pub use config::{DataLocation, Generation, ServerConfig, Workspaces};
+pub use config::{DataLocation, Generation, JudgeEndpoint, ServerConfig, Workspaces};
 pub use keys::{ApiKey, KeyError, KeyFileError};
 pub use limits::Limits;
 pub use server::{RunningServer, Server, StartError};

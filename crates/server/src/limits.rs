@@ -74,6 +74,8 @@ options! {
         /// may have ten times as many, so one workspace cannot fill the queue. Imports delayed by a fault rule count as waiting, stuck
         /// ones do not. Default: 1,000.
         pub queued_imports: usize = 1_000,
+        /// Number of events that campaigns judge concurrently, all campaigns together. Values are clamped to 1..=256. Default: 8.
+        pub campaign_judgements: usize = 8,
     }
 }
 

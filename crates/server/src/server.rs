@@ -13,12 +13,14 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{AdminState, Draining, Metrics};
 use crate::api::{App, AppParts, ExportLocks};
+use crate::campaigns::{CampaignParts, CampaignQueue, EventJudge};
 use crate::config::{DataLocation, ServerConfig};
 use crate::content::{ContentError, ContentStore, DirectoryStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
 use crate::housekeeping::{Cleanup, Housekeeping, SystemClock};
 use crate::http::{HttpContext, HttpParts, Keys};
 use crate::imports::{ImportParts, ImportQueue, LineRules};
+use crate::judging::Judging;
 use crate::keys::ApiKey;
 use crate::net::{AddressLimits, Cors, Limiter, NetContext, Shutdown};
 use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
@@ -82,6 +84,9 @@ pub enum StartError {
         "invalid origin `{0}`: expected `*`, or scheme, host and port without a path, such as `http://localhost:3000`"
     )]
     Origin(String),
+    /// The endpoint in [`judge`](ServerConfig::judge) cannot be used.
+    #[error(transparent)]
+    Judge(Box<dyn std::error::Error + Send + Sync>),
     /// Links would contain the `Host` that a client sends.
     #[error(
         "{0} is reachable from other machines; set the public URL, which generated links start with"
@@ -188,6 +193,8 @@ impl Server {
         let public_url =
             config.public_url.map(base_url).transpose().map_err(StartError::PublicUrl)?;
         let links_url = config.links_url.map(base_url).transpose().map_err(StartError::LinksUrl)?;
+        let judging =
+            Judging::new(config.judge).map_err(|error| StartError::Judge(error.into()))?;
         let cors = Cors::new(&config.cors).map_err(StartError::Origin)?;
         let listeners =
             Listeners::bind(config.listen, config.links_listen, config.admin_listen).await?;
@@ -211,6 +218,7 @@ impl Server {
             cleanup: Arc::clone(&cleanup),
             clock: Arc::new(SystemClock::new()),
             keep_uploads: config.keep_uploads,
+            keep_traces: config.keep_traces,
             erase_delay: config.erase_delay,
         };
         let keys = Arc::new(Keys::new(config.api_keys, config.workspaces));
@@ -229,16 +237,24 @@ impl Server {
             rules,
             cleanup: cleanup.removal(),
         };
+        let judge = judging.require_endpoint().ok().map(|()| {
+            let judge: Arc<dyn EventJudge> = Arc::new(judging.clone());
+            judge
+        });
+        let campaigns = CampaignParts { storage: Arc::clone(&storage), judge };
         let app = App::new(AppParts {
             http,
             imports: ImportQueue::start(imports, &config.limits),
+            campaigns: CampaignQueue::start(campaigns, &config.limits),
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),
+            judging,
             generation: config.generation,
             link_lifetime: config.link_lifetime,
             export_locks: ExportLocks::default(),
             cleanup,
+            telemetry_sync: Arc::default(),
         });
         let testing = config.test_routes.then(|| TestApp::new(app.clone(), seeder));
         let metrics = Arc::new(Metrics::new());
@@ -262,10 +278,15 @@ impl Server {
         let (stop, stopped) = watch::channel(None);
         let serving = async move {
             let housekeeping = tokio::spawn(housekeeping.run(stored));
-            listeners.serve(routers, net, stopped).await;
+            let serving = listeners.serve(routers, net, stopped);
+            tokio::select! {
+                () = serving => {}
+                () = app.telemetry_sync.run(&*app.storage) => {}
+            }
             housekeeping.abort();
             let _ = housekeeping.await;
             app.imports.stop().await;
+            app.campaigns.stop().await;
             // Dropping the storage blocks until its writer thread has ended; the lock on the directory is released last.
             let _ = tokio::task::spawn_blocking(move || {
                 drop(app);

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use chrono::{DateTime, NaiveDateTime};
+
 /// A point in time, in microseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(i64);
 
 impl Timestamp {
@@ -12,6 +14,15 @@ impl Timestamp {
     pub(crate) fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// Parses an RFC 3339 timestamp. Without an offset, it is in UTC. Fractions of a microsecond are dropped.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let utc = match DateTime::parse_from_rfc3339(text) {
+            Ok(time) => time.to_utc(),
+            Err(_) => NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?.and_utc(),
+        };
+        Some(Self(utc.timestamp_micros()))
     }
 
     pub(crate) fn from_micros(micros: i64) -> Self {
@@ -114,6 +125,21 @@ mod tests {
             (4_107_542_400_000_000, "2100-03-01T00:00:00.000000Z"),
         ] {
             assert_eq!(Timestamp(micros).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn timestamps_are_parsed() {
+        for (text, micros) in [
+            ("2025-12-17T10:25:07.818693Z", 1_765_967_107_818_693),
+            ("2025-12-17T12:25:07.8186939+02:00", 1_765_967_107_818_693),
+            ("2025-12-17T10:25:07", 1_765_967_107_000_000),
+            ("1969-12-31T23:59:59.5Z", -500_000),
+        ] {
+            assert_eq!(Timestamp::parse(text), Some(Timestamp(micros)), "{text}");
+        }
+        for text in ["", "2025-12-17", "2025-13-17T10:25:07Z", "yesterday", "1765967107"] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }
 

@@ -21,6 +21,16 @@ pub(crate) fn dataset_description(value: &Value<'_>) -> Result<String, JsonError
     value.string_of(DATASET_DESCRIPTION_LENGTH)
 }
 
+/// Returns the name of a campaign.
+pub(crate) fn campaign_name(value: &Value<'_>) -> Result<String, JsonError> {
+    value.string_of(5..=50)
+}
+
+/// Returns the description of a campaign. The service documents no limit.
+pub(crate) fn campaign_description(value: &Value<'_>) -> Result<String, JsonError> {
+    value.string_of(0..=10_000)
+}
+
 /// Returns the payload of a record as JSON. It must be an object; the first generation also requires `messages`, an array of
 /// objects.
 pub(crate) fn payload(value: &Value<'_>, generation: Generation) -> Result<String, JsonError> {
@@ -31,11 +41,11 @@ pub(crate) fn payload(value: &Value<'_>, generation: Generation) -> Result<Strin
     Ok(value.text().to_owned())
 }
 
-/// Returns the properties of a record as JSON. They must be an object; the first generation requires them, later ones default
-/// to an empty object.
+/// Returns the properties of a record as JSON. They must be an object; the first generation requires them, others default to an
+/// empty object.
 pub(crate) fn properties(fields: &Fields<'_>, generation: Generation) -> Result<String, JsonError> {
     match generation {
         Generation::G1 => fields.required("properties")?.object(),
-        Generation::G2 | Generation::G3 => fields.object_or_empty("properties"),
+        Generation::Any | Generation::G2 | Generation::G3 => fields.object_or_empty("properties"),
     }
 }

@@ -75,21 +75,114 @@ for (const [name, call] of Object.entries(CALLS)) {
   });
 }
 
-test("a judge definition is nested like in the official SDK, with the names of the wire format", async () => {
-  const { requests, serverURL } = await recordingServer();
-  const output = { type: "REGRESSION", min: 0, max: 1, min_description: "bad", max_description: "good" };
-  const judge = { name: "n", description: "d", output, instructions: "i", tools: [] };
-  const { records } = new Mistral({ apiKey: "k", serverURL }).beta.observability.datasets;
-  const judgeDatasetRecordRequest = { judgeDefinition: { ...judge, model_name: "m" } };
-  await assert.rejects(records.judge({ datasetRecordId: ID, judgeDatasetRecordRequest }));
-  const official = new OfficialMistral({ apiKey: "k", serverURL }).beta.observability.datasets;
-  const judgeDefinition = {
-    ...judge,
-    modelName: "m",
-    output: { type: "REGRESSION", min: 0, max: 1, minDescription: "bad", maxDescription: "good" },
-  };
-  await assert.rejects(
-    official.records.judge({ datasetRecordId: ID, judgeDatasetRecordRequest: { judgeDefinition } }),
+const judge = {
+  name: "Politeness",
+  description: "Whether the assistant is polite",
+  modelName: "mistral-medium-latest",
+  instructions: "Is it polite?",
+  tools: ["web_search"],
+  output: { type: "REGRESSION", min: 0, max: 1, minDescription: "rude", maxDescription: "polite" },
+};
+const classes = {
+  ...judge,
+  output: { type: "CLASSIFICATION", options: [{ value: "polite", description: "It is." }] },
+};
+const range = { from: new Date("2026-09-01T12:30:00Z"), to: new Date("2026-09-02T00:00:00.5Z") };
+const page = { pageSize: 5, cursor: "a/b c" };
+const searchExpression = "service_name = 'shop' AND span_attributes['a.b'] = 'é'";
+const fieldName = "span_attributes['a.b/c é']";
+const traceId = "0".repeat(31) + "1";
+const aggregationRequest = {
+  metric: { measure: "duration_ns", aggregation: "p95" },
+  dimensions: ["service_name"],
+  timeDimension: { granularity: "hour" },
+  searchExpression,
+  orderBy: [{ field: "time_bucket", direction: "desc" }],
+  limit: 10,
+};
+
+/** The calls of the other groups that the official SDK has, by name. */
+const OTHER_CALLS = {
+  "records.judge": ({ datasets }) =>
+    datasets.records.judge({
+      datasetRecordId: ID,
+      judgeDatasetRecordRequest: { judgeDefinition: judge },
+    }),
+  "judges.create": ({ judges }) => judges.create(classes),
+  "judges.update": ({ judges }) => judges.update({ judgeId: ID, updateJudgeRequest: judge }),
+  "judges.fetch": ({ judges }) => judges.fetch({ judgeId: ID }),
+  "judges.delete": ({ judges }) => judges.delete({ judgeId: ID }),
+  "judges.list": ({ judges }) => judges.list({ pageSize: 5, page: 2, q: "a b" }),
+  "judges.list with filters": ({ judges }) =>
+    judges.list({ typeFilter: ["REGRESSION", "CLASSIFICATION"], modelFilter: ["a", "b c"], pageSize: 5, page: 1 }),
+  "judges.judgeConversation": ({ judges }) =>
+    judges.judgeConversation({
+      judgeId: ID,
+      judgeConversationRequest: { messages: payload.messages, properties },
+    }),
+  "spans.searchSpans": ({ spans }) =>
+    spans.searchSpans({ ...range, ...page, spansRequest: { searchExpression } }),
+  "spans.aggregate": ({ spans }) => spans.aggregate({ ...range, aggregationRequest }),
+  "spans.searchSpanEvaluations": ({ spans }) =>
+    spans.searchSpanEvaluations({ ...range, ...page, spanEvaluationsRequest: { searchExpression } }),
+  "spans.searchLatestSpanEvaluations": ({ spans }) =>
+    spans.searchLatestSpanEvaluations({ ...range, ...page, spanEvaluationsRequest: { searchExpression } }),
+  "spans.listSpanFields": ({ spans }) => spans.listSpanFields(),
+  "spans.listSpanEvalFields": ({ spans }) => spans.listSpanEvalFields(),
+  "spans.fetchSpanFieldOptions": ({ spans }) => spans.fetchSpanFieldOptions({ fieldName, ...range }),
+  "spans.fetchSpanEvalFieldOptions": ({ spans }) =>
+    spans.fetchSpanEvalFieldOptions({ fieldName: "evaluation_name" }),
+  "traces.search": ({ traces }) =>
+    traces.search({ ...range, ...page, tracesRequest: { searchExpression } }),
+  "traces.aggregate": ({ traces }) => traces.aggregate({ ...range, aggregationRequest }),
+  "traces.getTraceById": ({ traces }) => traces.getTraceById({ traceId }),
+  "traces.getTraceSpans": ({ traces }) => traces.getTraceSpans({ traceId, ...range, ...page }),
+  "traces.getSpanById": ({ traces }) =>
+    traces.getSpanById({ traceId, spanId: "0123456789abcdef", ...range }),
+  "traces.getTraceFields": ({ traces }) => traces.getTraceFields(),
+  "traces.fetchOptions": ({ traces }) => traces.fetchOptions({ fieldName: "models_used", ...range }),
+  "logs.search": ({ logs }) =>
+    logs.search({ ...range, ...page, logsRequest: { searchExpression, order: "asc" } }),
+  "logs.list": ({ logs }) => logs.list(),
+  "logs.fetchOptions": ({ logs }) => logs.fetchOptions({ fieldName, ...range }),
+};
+
+/** Returns a request with a sorted query and times as numbers, since there are several ways to write them. */
+function comparable({ method, url, body }) {
+  const { pathname, searchParams } = new URL(url, "http://server");
+  const query = [...searchParams].map(([name, value]) =>
+    name === "from" || name === "to" ? [name, Date.parse(value)] : [name, value],
   );
-  assert.deepEqual(requests[0], requests[1]);
+  query.sort(([one], [other]) => one.localeCompare(other));
+  return { method, path: decodeURIComponent(pathname), query, body };
+}
+
+for (const [name, call] of Object.entries(OTHER_CALLS)) {
+  test(`${name} sends the same request`, async () => {
+    const { requests, serverURL } = await recordingServer();
+    for (const client of [
+      new OfficialMistral({ apiKey: "k", serverURL }),
+      new Mistral({ apiKey: "k", serverURL }),
+    ]) {
+      await assert.rejects(call(client.beta.observability));
+    }
+    assert.equal(requests.length, 2);
+    const [official, ours] = requests.map(comparable);
+    assert.deepEqual(ours, official);
+  });
+}
+
+test("all operations of the official SDK are compared", () => {
+  const { beta } = new OfficialMistral({ apiKey: "k" });
+  const compared = new Set(Object.keys(OTHER_CALLS).map((name) => name.split(" ")[0]));
+  for (const group of ["judges", "spans", "traces", "logs"]) {
+    const properties = Object.entries(
+      Object.getOwnPropertyDescriptors(Object.getPrototypeOf(beta.observability[group])),
+    );
+    for (const [name, { value }] of properties) {
+      if (typeof value === "function" && name !== "constructor") {
+        assert.ok(compared.has(`${group}.${name}`), `${group}.${name}`);
+      }
+    }
+  }
 });

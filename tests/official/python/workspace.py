@@ -22,11 +22,32 @@ SUPPORTED_DATASETS = {
     "2.5.1": DATASETS | {"import_from_campaign", "import_from_explorer"},
     "3.7.0": DATASETS | {"import_from_spans"},
 }
+SPANS = {
+    "fetch_span_eval_field_options", "fetch_span_field_options", "list_span_eval_fields", "list_span_fields",
+    "search_latest_span_evaluations", "search_span_evaluations", "search_spans",
+}  # fmt: skip
+TRACES = {
+    "fetch_options", "get_span_by_id", "get_trace_by_id", "get_trace_fields", "get_trace_spans", "search",
+}  # fmt: skip
 OPERATIONS = {
     "datasets": SUPPORTED_DATASETS.get(VERSION, DATASETS),
     "records": {"bulk_delete", "delete", "fetch", "judge", "update_payload", "update_properties"},
     "files": {"delete", "download", "get_signed_url", "list", "retrieve", "upload"},
+    "judges": {"create", "delete", "fetch", "judge_conversation", "list", "update"},
+    "logs": {"fetch_options", "list", "search"},
 }
+if VERSION == "2.5.1":
+    OPERATIONS |= {
+        "chat_completion_events": {"fetch", "fetch_similar_events", "judge", "search", "search_ids"},
+        "fields": {"fetch_option_counts", "fetch_options", "list"},
+        "campaigns": {"create", "delete", "fetch", "fetch_status", "list", "list_events"},
+        "spans": SPANS,
+        "traces": TRACES,
+    }
+else:
+    OPERATIONS |= {"spans": SPANS | {"aggregate", "aggregate_span_evaluations"}, "traces": TRACES | {"aggregate"}}
+# Operations that the server does not have, because they belong to resources outside of its scope.
+UNSUPPORTED = {"spans": {"search_pipeline_results"}} if VERSION == "3.7.0" else {}
 STYLES = ["blocking", "asyncio"]
 
 UNKNOWN = "01890000-0000-7000-8000-000000000000"
@@ -46,6 +67,16 @@ JUDGE = {
 
 # The operations called so far, as (style, group, operation).
 called_operations = set()
+
+
+def observability_groups(client):
+    """Returns the resources of the SDK that are tested beside datasets and files."""
+    observability = client.beta.observability
+    names = [name for name in OPERATIONS if name not in ("datasets", "records", "files", "fields")]
+    groups = {name: getattr(observability, name) for name in names}
+    if "fields" in OPERATIONS:
+        groups["fields"] = observability.chat_completion_events.fields
+    return groups
 
 
 class Group:
@@ -71,6 +102,8 @@ class Workspace:
         self.datasets = Group("datasets", datasets, style, run)
         self.records = Group("records", datasets.records, style, run)
         self.files = Group("files", client.files, style, run)
+        for name, group in observability_groups(client).items():
+            setattr(self, name, Group(name, group, style, run))
 
     def create_dataset(self, name="Support chats"):
         return self.datasets.create(name=name, description="Conversations with customers")
@@ -94,6 +127,13 @@ class Workspace:
         url = f"{SERVER_URL}/local/v1/{kind}"
         with urlopen(Request(url, json.dumps(body).encode(), headers, method="POST")) as response:
             return json.load(response)
+
+    def send_telemetry(self, signal, body):
+        """Sends OTLP as JSON, as any OpenTelemetry exporter does."""
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        url = f"{SERVER_URL}/telemetry/v1/{signal}"
+        with urlopen(Request(url, json.dumps(body).encode(), headers, method="POST")) as response:
+            assert json.load(response) == {}
 
     def wait_until_finished(self, task):
         """Polls a task until it has finished."""

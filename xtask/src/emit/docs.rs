@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::node::camel;
 use crate::model::{Model, Operation};
 
 /// Emits a table of all operations with their names in each language.
@@ -52,14 +53,6 @@ fn python(operation: &Operation) -> String {
 }
 
 fn node(operation: &Operation) -> String {
-    let mut name = String::new();
-    for (index, part) in operation.name.split('_').enumerate() {
-        if index == 0 {
-            name.push_str(part);
-        } else {
-            name.push_str(&part[..1].to_uppercase());
-            name.push_str(&part[1..]);
-        }
-    }
-    format!("{}.{name}", operation.group)
+    let path = operation.group.split('.').chain([operation.name.as_str()]);
+    path.map(camel).collect::<Vec<_>>().join(".")
 }

@@ -16,15 +16,20 @@ pub fn emit(model: &Model) -> Result<String, String> {
          /// The operation id.\n    pub operation_id: &'static str,\n\
          /// The HTTP method in upper case.\n    pub method: &'static str,\n\
          /// The path with `{parameters}` in braces.\n    pub path: &'static str,\n\
-         /// The success status.\n    pub success: u16,\n}\n\n\
+         /// The success status.\n    pub success: u16,\n\
+         /// The generations of the API that have the operation. Empty if all have it.\n    pub generations: &'static [&'static str],\n}\n\n\
          /// All operations, grouped by resource.\n\
          pub const OPERATIONS: &[OperationRoute] = &[\n",
     );
     for operation in &model.operations {
         let _ = writeln!(
             text,
-            "OperationRoute {{ operation_id: {:?}, method: {:?}, path: {:?}, success: {} }},",
-            operation.id, operation.method, operation.path, operation.success.status
+            "OperationRoute {{ operation_id: {:?}, method: {:?}, path: {:?}, success: {}, generations: &{:?} }},",
+            operation.id,
+            operation.method,
+            operation.path,
+            operation.success.status,
+            operation.generations
         );
     }
     text.push_str("];\n");

@@ -57,7 +57,7 @@ pub use self::error::Error;
 pub use self::report::Report;
 
 use self::document::Document;
-use self::operations::{Key, Operation, Side, is_our_path, operations};
+use self::operations::{Coverage, Key, Operation, Side, operations};
 use self::report::{Breaks, Difference, OperationReport};
 
 /// The format of the report.
@@ -117,8 +117,9 @@ pub fn run(
 fn compare<'a>(ours: &Document<'a>, theirs: &Document<'a>) -> Result<Report, Error> {
     let our_operations = operations(ours, |_| true)?;
     let our_paths: BTreeSet<&str> = our_operations.keys().map(Key::path).collect();
+    let coverage = Coverage::of(&our_operations);
     let their_operations =
-        operations(theirs, |path| our_paths.contains(path) || is_our_path(path))?;
+        operations(theirs, |path| our_paths.contains(path) || coverage.includes(path))?;
     let keys: BTreeSet<_> = our_operations.keys().chain(their_operations.keys()).collect();
 
     let mut reports = Vec::new();

@@ -1,15 +1,11 @@
 //! Finds the operations of a document by method and path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use super::document::Document;
 use super::error::Error;
-
-/// Paths of the API that our document covers. Operations below them that we do not have are reported.
-const OUR_PREFIXES: [&str; 3] =
-    ["/v1/observability/datasets", "/v1/observability/dataset-records", "/v1/files"];
 
 /// The methods in the order of the report.
 const METHODS: [(&str, &str); 8] = [
@@ -37,11 +33,54 @@ impl Key {
     }
 }
 
-/// Returns whether our document covers a path.
-pub fn is_our_path(path: &str) -> bool {
-    OUR_PREFIXES.iter().any(|prefix| {
-        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+/// The paths that our document covers: everything below the path that the operations of a group (`x-group`) have in common.
+///
+/// So an operation that the service adds to one of our groups is reported, and one of another resource is not.
+#[derive(Debug)]
+pub struct Coverage {
+    prefixes: BTreeSet<String>,
+}
+
+impl Coverage {
+    /// Derives the coverage from our operations.
+    pub fn of(operations: &BTreeMap<Key, Operation<'_>>) -> Self {
+        let mut groups: BTreeMap<&str, &str> = BTreeMap::new();
+        for (key, operation) in operations {
+            let Some(group) = operation.body.get("x-group").and_then(Value::as_str) else {
+                continue;
+            };
+            groups
+                .entry(group)
+                .and_modify(|common| *common = common_path(common, &key.path))
+                .or_insert(&key.path);
+        }
+        Self { prefixes: groups.into_values().map(str::to_owned).collect() }
+    }
+
+    /// Returns whether our document covers a path without parameter names.
+    pub fn includes(&self, path: &str) -> bool {
+        self.prefixes.iter().any(|prefix| {
+            path.strip_prefix(prefix.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+}
+
+/// Returns the segments that two paths start with.
+fn common_path<'a>(path: &'a str, other: &str) -> &'a str {
+    let mut common = 0;
+    let mut others = other.split('/');
+    let mut end = 0;
+    for segment in path.split('/') {
+        if others.next() != Some(segment) {
+            break;
+        }
+        end += segment.len();
+        common = end;
+        // The slash before the next segment.
+        end += 1;
+    }
+    &path[..common]
 }
 
 /// An operation of a document.

@@ -5,6 +5,7 @@ import type { JsonObject, JsonObjectInput, JsonValue, RawJson } from "../raw-jso
 import { Model } from "../model.js";
 import { Task } from "../task.js";
 import type { Timestamp } from "../timestamp.js";
+import type { UnknownVariant } from "../unknown-variant.js";
 
 /** A named collection of records. */
 export class Dataset extends Model {
@@ -63,11 +64,14 @@ export class ListDatasetsResponse extends Model {
   readonly datasets: DatasetPage;
 }
 
-/** A conversation. Fields other than `messages` are preserved. */
+/**
+ * A conversation, or any other object. Servers of the first generation of the API require
+ * `messages`. Other fields are preserved.
+ */
 export interface ConversationPayload {
   /** Messages in order, each an object such as `{"role": "user", "content": "…"}`. */
-  messages: JsonObject[];
-  [key: string]: JsonValue;
+  messages?: JsonObject[];
+  [key: string]: JsonValue | undefined;
 }
 
 /** Input for a {@link ConversationPayload}: an object, or its exact JSON text. */
@@ -179,9 +183,9 @@ export class ListRecordsResponse<
 }
 
 /**
- * Status of an import task. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED` and
- * `TIMED_OUT` are failures. Any other status is treated as in progress. The server may send values
- * that this version does not know; they are passed through.
+ * Status of an import task or a campaign. `COMPLETED` is success; `FAILED`, `CANCELED`,
+ * `TERMINATED` and `TIMED_OUT` are failures. Any other status is treated as in progress. The server
+ * may send values that this version does not know; they are passed through.
  */
 export type TaskStatus =
   | "RUNNING"
@@ -293,30 +297,8 @@ export class ExportResponse extends Model {
   readonly fileUrl: string;
 }
 
-/**
- * Definition of a judge, such as its name, model, instructions and output format. The service
- * defines and validates the fields.
- */
-export interface JudgeDefinition {
-  [key: string]: JsonValue;
-}
-
-/** Input for a {@link JudgeDefinition}: an object, or its exact JSON text. */
-export type JudgeDefinitionInput = RawJson | JsonObjectInput;
-
 /** Answer of a judge: one of its classes, or a number. */
 export type JudgeAnswer = string | number;
-
-/** Result of judging a record. */
-export class JudgeRecordResponse extends Model {
-  private constructor();
-
-  /** Explanation of the answer. */
-  readonly analysis: string;
-
-  /** Answer of the judge. */
-  readonly answer: JudgeAnswer;
-}
 
 /** Metadata of an uploaded file. */
 export class UploadedFile extends Model {
@@ -402,6 +384,1363 @@ export class SignedUrl extends Model {
 }
 
 /**
+ * Operator of a filter condition. Operators that begin with `i` ignore case. The server may send
+ * values that this version does not know; they are passed through.
+ */
+export type FilterOperator =
+  | "eq"
+  | "neq"
+  | "lt"
+  | "lte"
+  | "gt"
+  | "gte"
+  | "contains"
+  | "notcontains"
+  | "icontains"
+  | "inotcontains"
+  | "startswith"
+  | "istartswith"
+  | "endswith"
+  | "iendswith"
+  | "matches"
+  | "includes"
+  | "excludes"
+  | "len_eq"
+  | "isnull"
+  | (string & {});
+
+/** The known values of {@link FilterOperator}. */
+export const FilterOperator: {
+  readonly eq: "eq";
+  readonly neq: "neq";
+  readonly lt: "lt";
+  readonly lte: "lte";
+  readonly gt: "gt";
+  readonly gte: "gte";
+  readonly contains: "contains";
+  readonly notcontains: "notcontains";
+  readonly icontains: "icontains";
+  readonly inotcontains: "inotcontains";
+  readonly startswith: "startswith";
+  readonly istartswith: "istartswith";
+  readonly endswith: "endswith";
+  readonly iendswith: "iendswith";
+  readonly matches: "matches";
+  readonly includes: "includes";
+  readonly excludes: "excludes";
+  readonly len_eq: "len_eq";
+  readonly isnull: "isnull";
+};
+
+/** A condition on one field of a chat completion event. */
+export class FilterCondition extends Model {
+  private constructor();
+
+  /** Name of the field, such as `model_name`, or `metadata.` followed by a key. */
+  readonly field: string;
+
+  /** How the field is compared. */
+  readonly op: FilterOperator;
+
+  /**
+   * Value to compare with. Its type depends on the field and the operator. Parsed on first access.
+   * May be edited or replaced.
+   */
+  value: JsonValue;
+
+  /** The exact JSON text of {@link value}, as received. */
+  readonly valueText: string;
+}
+
+/** Conditions that are combined. An empty group matches everything. */
+export class FilterGroup extends Model {
+  private constructor();
+
+  /** Conditions and groups that all have to match. */
+  readonly and: Filter[] | null;
+
+  /** Conditions and groups of which at least one has to match. */
+  readonly or: Filter[] | null;
+}
+
+/**
+ * A condition, or a group of conditions. The server may send objects that this version does not
+ * know; they are {@link UnknownVariant}s, whose `isUnknown` is true.
+ */
+export type Filter = FilterCondition | FilterGroup | UnknownVariant;
+
+/** Filter of chat completion events. */
+export class FilterPayload extends Model {
+  private constructor();
+
+  /** A condition or a group of conditions; null matches all events. */
+  readonly filters: Filter | null;
+}
+
+/** A chat completion event without its messages. */
+export class ChatCompletionEventPreview extends Model {
+  private constructor();
+
+  /** ID of the event. */
+  readonly eventId: string;
+
+  /** ID that the events of one interaction share, such as the trace ID. */
+  readonly correlationId: string;
+
+  /** When the completion was requested, in UTC. */
+  readonly createdAt: Timestamp;
+
+  /**
+   * Requested fields by name. A field that the event does not have is null. Parsed on first access.
+   * May be edited or replaced.
+   */
+  extraFields: JsonObject;
+
+  /** The exact JSON text of {@link extraFields}, as received. */
+  readonly extraFieldsText: string;
+
+  /** Number of tokens in the request. */
+  readonly nbInputTokens: number;
+
+  /** Number of tokens in the response. */
+  readonly nbOutputTokens: number;
+}
+
+/** An audio recording of an event, with its transcription. */
+export class ChatTranscriptionEvent extends Model {
+  private constructor();
+
+  /** URL of the recording. It may require no API key, so treat it as a secret. */
+  readonly audioUrl: string;
+
+  /** Model that transcribed it. */
+  readonly model: string;
+
+  /** The transcription, as a message. Parsed on first access. May be edited or replaced. */
+  responseMessage: JsonObject;
+
+  /** The exact JSON text of {@link responseMessage}, as received. */
+  readonly responseMessageText: string;
+}
+
+/** A chat completion: a request to a model, and its response. */
+export class ChatCompletionEvent extends Model {
+  private constructor();
+
+  /** ID of the event. */
+  readonly eventId: string;
+
+  /** ID that the events of one interaction share, such as the trace ID. */
+  readonly correlationId: string;
+
+  /** When the completion was requested, in UTC. */
+  readonly createdAt: Timestamp;
+
+  /**
+   * All fields by name. A field that the event does not have is null. Parsed on first access. May
+   * be edited or replaced.
+   */
+  extraFields: JsonObject;
+
+  /** The exact JSON text of {@link extraFields}, as received. */
+  readonly extraFieldsText: string;
+
+  /** Number of tokens in the request. */
+  readonly nbInputTokens: number;
+
+  /** Number of tokens in the response. */
+  readonly nbOutputTokens: number;
+
+  /** Tools that the model could call. */
+  readonly enabledTools: JsonObject[];
+
+  /** Messages of the request. */
+  readonly requestMessages: JsonObject[];
+
+  /** Messages of the response. */
+  readonly responseMessages: JsonObject[];
+
+  /** Number of messages. */
+  readonly nbMessages: number;
+
+  /** Audio recordings of the request. */
+  readonly chatTranscriptionEvents: ChatTranscriptionEvent[];
+}
+
+/** A page of events. */
+export class ChatCompletionEventFeed extends Model {
+  private constructor();
+
+  /** Events on this page. */
+  readonly results: ChatCompletionEventPreview[];
+
+  /** Cursor of the next page, if there is one. */
+  readonly next: string | null;
+
+  /** Cursor of the next page; some servers set it instead of `next`. */
+  readonly cursor: string | null;
+}
+
+/** Response containing a page of events. */
+export class SearchChatCompletionEventsResponse extends Model {
+  private constructor();
+
+  /** The requested page. */
+  readonly completionEvents: ChatCompletionEventFeed;
+}
+
+/** Response containing the IDs of events. */
+export class SearchChatCompletionEventIdsResponse extends Model {
+  private constructor();
+
+  /** IDs of the events. */
+  readonly completionEventIds: string[];
+}
+
+/**
+ * Type of a field. The server may send values that this version does not know; they are passed
+ * through.
+ */
+export type FieldType =
+  "ENUM" | "TEXT" | "INT" | "FLOAT" | "BOOL" | "TIMESTAMP" | "ARRAY" | "MAP" | (string & {});
+
+/** The known values of {@link FieldType}. */
+export const FieldType: {
+  readonly ENUM: "ENUM";
+  readonly TEXT: "TEXT";
+  readonly INT: "INT";
+  readonly FLOAT: "FLOAT";
+  readonly BOOL: "BOOL";
+  readonly TIMESTAMP: "TIMESTAMP";
+  readonly ARRAY: "ARRAY";
+  readonly MAP: "MAP";
+};
+
+/** A field of chat completion events. */
+export class FieldDefinition extends Model {
+  private constructor();
+
+  /** Name in filters and in `extra_fields`. */
+  readonly name: string;
+
+  /** Name to show to people. */
+  readonly label: string;
+
+  /** Type of the field. */
+  readonly type: FieldType;
+
+  /** Operators of conditions on this field. */
+  readonly supportedOperators: FilterOperator[];
+
+  /** Name of the group that the field belongs to, if any. */
+  readonly group: string | null;
+}
+
+/** A group of fields. */
+export class FieldGroup extends Model {
+  private constructor();
+
+  /** Name of the group. */
+  readonly name: string;
+
+  /** Name to show to people. */
+  readonly label: string;
+}
+
+/** Response containing the fields of chat completion events. */
+export class ListChatCompletionFieldsResponse extends Model {
+  private constructor();
+
+  /** The fields. */
+  readonly fieldDefinitions: FieldDefinition[];
+
+  /** Groups of fields. */
+  readonly fieldGroups: FieldGroup[];
+}
+
+/** A value of a field: text or a boolean. */
+export type FieldOption = string | boolean;
+
+/** Response containing the values of a field. */
+export class FetchChatCompletionFieldOptionsResponse extends Model {
+  private constructor();
+
+  /** Values that the field can be compared with, or null if it is free text. */
+  readonly options: (FieldOption | null)[] | null;
+}
+
+/** How many events have a value. */
+export class FieldOptionCount extends Model {
+  private constructor();
+
+  /** The value, as text. */
+  readonly value: string;
+
+  /** Number of events. */
+  readonly count: number;
+}
+
+/** Response containing the number of events for each value of a field. */
+export class FetchFieldOptionCountsResponse extends Model {
+  private constructor();
+
+  /** The values and their counts, the most frequent first. */
+  readonly counts: FieldOptionCount[];
+}
+
+/**
+ * What a judge answers with: one of several classes, or a number. The server may send values that
+ * this version does not know; they are passed through.
+ */
+export type JudgeOutputType = "CLASSIFICATION" | "REGRESSION" | (string & {});
+
+/** The known values of {@link JudgeOutputType}. */
+export const JudgeOutputType: {
+  readonly CLASSIFICATION: "CLASSIFICATION";
+  readonly REGRESSION: "REGRESSION";
+};
+
+/** A class that a judge can answer with. */
+export class JudgeClassificationOutputOption extends Model {
+  private constructor();
+
+  /** The answer. */
+  readonly value: string;
+
+  /** When to give this answer, for the model. */
+  readonly description: string;
+}
+
+/** The judge answers with one of several classes. */
+export class JudgeClassificationOutput extends Model {
+  private constructor();
+
+  /** Always `CLASSIFICATION`. */
+  readonly type: "CLASSIFICATION";
+
+  /** The classes. */
+  readonly options: JudgeClassificationOutputOption[];
+}
+
+/** The judge answers with a number. */
+export class JudgeRegressionOutput extends Model {
+  private constructor();
+
+  /** Always `REGRESSION`. */
+  readonly type: "REGRESSION";
+
+  /** The lowest possible answer. */
+  readonly min: number | null;
+
+  /** The highest possible answer. */
+  readonly max: number | null;
+
+  /** What the lowest answer means, for the model. */
+  readonly minDescription: string;
+
+  /** What the highest answer means, for the model. */
+  readonly maxDescription: string;
+}
+
+/**
+ * What a judge answers with. The server may send objects that this version does not know; they are
+ * {@link UnknownVariant}s, whose `type` is `UNKNOWN`.
+ */
+export type JudgeOutputUnion =
+  | JudgeClassificationOutput
+  | JudgeRegressionOutput
+  | (UnknownVariant & { readonly type: "UNKNOWN" });
+
+/** A judge: instructions for a model that evaluates conversations. */
+export class Judge extends Model {
+  private constructor();
+
+  /** ID of the judge. */
+  readonly id: string;
+
+  /** When the judge was created, in UTC. */
+  readonly createdAt: Timestamp;
+
+  /** When the judge was last updated, in UTC. */
+  readonly updatedAt: Timestamp;
+
+  /** When the judge was deleted, in UTC, if it was deleted. */
+  readonly deletedAt: Timestamp | null;
+
+  /** ID of the user who created the judge. */
+  readonly ownerId: string;
+
+  /** ID of the workspace that contains the judge. */
+  readonly workspaceId: string;
+
+  /** Name of the judge. */
+  readonly name: string;
+
+  /** Description of the judge. */
+  readonly description: string;
+
+  /** Model that judges. */
+  readonly modelName: string;
+
+  /** What the judge answers with. */
+  readonly output: JudgeOutputUnion;
+
+  /**
+   * Jinja2 template of the instructions for the model. Variables: `conversation_history`,
+   * `user_message`, `assistant_message`, `system_prompt`, `available_tools`,
+   * `answer_type_definition` and `properties`.
+   */
+  readonly instructions: string;
+
+  /** Tools that the model may call. */
+  readonly tools: string[];
+
+  /** ID of the next revision, if there is one. */
+  readonly upRevision: string | null;
+
+  /** ID of the previous revision, if there is one. */
+  readonly downRevision: string | null;
+
+  /** ID of the first revision, if there is one. */
+  readonly baseRevision: string | null;
+}
+
+/** A page of judges. */
+export class JudgePage extends Model {
+  private constructor();
+
+  /** Judges on this page. */
+  readonly results: Judge[];
+
+  /** Total number of judges. */
+  readonly count: number;
+
+  /** Link to the next page, if there is one. */
+  readonly next: string | null;
+
+  /** Link to the previous page, if there is one. */
+  readonly previous: string | null;
+}
+
+/** Response containing a page of judges. */
+export class ListJudgesResponse extends Model {
+  private constructor();
+
+  /** The requested page. */
+  readonly judges: JudgePage;
+}
+
+/** Result of judging a conversation. */
+export class JudgeOutput extends Model {
+  private constructor();
+
+  /** Explanation of the answer. */
+  readonly analysis: string;
+
+  /** Answer of the judge. */
+  readonly answer: JudgeAnswer;
+}
+
+/** A campaign: a judge that evaluates selected events. */
+export class Campaign extends Model {
+  private constructor();
+
+  /** ID of the campaign. */
+  readonly id: string;
+
+  /** When the campaign was created, in UTC. */
+  readonly createdAt: Timestamp;
+
+  /** When the campaign was last updated, in UTC. */
+  readonly updatedAt: Timestamp;
+
+  /** When the campaign was deleted, in UTC, if it was deleted. */
+  readonly deletedAt: Timestamp | null;
+
+  /** Name of the campaign. */
+  readonly name: string;
+
+  /** ID of the user who created the campaign. */
+  readonly ownerId: string;
+
+  /** ID of the workspace that contains the campaign. */
+  readonly workspaceId: string;
+
+  /** Description of the campaign. */
+  readonly description: string;
+
+  /** Maximum number of events to judge. */
+  readonly maxNbEvents: number;
+
+  /** Filter of the events. */
+  readonly searchParams: FilterPayload;
+
+  /** The judge, as it was when the campaign was created. */
+  readonly judge: Judge;
+}
+
+/** A page of campaigns. */
+export class CampaignPage extends Model {
+  private constructor();
+
+  /** Campaigns on this page. */
+  readonly results: Campaign[];
+
+  /** Total number of campaigns. */
+  readonly count: number;
+
+  /** Link to the next page, if there is one. */
+  readonly next: string | null;
+
+  /** Link to the previous page, if there is one. */
+  readonly previous: string | null;
+}
+
+/** Response containing a page of campaigns. */
+export class ListCampaignsResponse extends Model {
+  private constructor();
+
+  /** The requested page. */
+  readonly campaigns: CampaignPage;
+}
+
+/** Response containing the status of a campaign. */
+export class FetchCampaignStatusResponse extends Model {
+  private constructor();
+
+  /** Status of the campaign. */
+  readonly status: TaskStatus;
+}
+
+/** A page of events. */
+export class ChatCompletionEventPage extends Model {
+  private constructor();
+
+  /** Events on this page. */
+  readonly results: ChatCompletionEventPreview[];
+
+  /** Total number of events. */
+  readonly count: number;
+
+  /** Link to the next page, if there is one. */
+  readonly next: string | null;
+
+  /** Link to the previous page, if there is one. */
+  readonly previous: string | null;
+}
+
+/** Response containing a page of events. */
+export class ListCampaignSelectedEventsResponse extends Model {
+  private constructor();
+
+  /** The requested page. */
+  readonly completionEvents: ChatCompletionEventPage;
+}
+
+/**
+ * Status of a span or a trace. The server may send values that this version does not know; they are
+ * passed through.
+ */
+export type SpanStatusCode = "Error" | "Ok" | "Unset" | (string & {});
+
+/** The known values of {@link SpanStatusCode}. */
+export const SpanStatusCode: {
+  readonly Error: "Error";
+  readonly Ok: "Ok";
+  readonly Unset: "Unset";
+};
+
+/** A span: one operation of a trace. A field that the span does not have is empty, zero or null. */
+export class GetSpan extends Model {
+  private constructor();
+
+  /** ID of the customer that sent the telemetry. */
+  readonly customerId: string;
+
+  /** ID of the organization. */
+  readonly organizationId: string;
+
+  /** ID of the workspace. */
+  readonly workspaceId: string;
+
+  /** ID of the user that sent the telemetry. */
+  readonly userId: string;
+
+  /** ID of the trace, as 32 hexadecimal digits. */
+  readonly traceId: string;
+
+  /** ID of the span, as 16 hexadecimal digits. It is unique within the trace. */
+  readonly spanId: string;
+
+  /** ID of the parent span; empty for a root span. */
+  readonly parentSpanId: string;
+
+  /** W3C trace state. */
+  readonly traceState: string;
+
+  /** When the span started, in UTC. */
+  readonly startTime: Timestamp;
+
+  /** When the span ended, in UTC. */
+  readonly endTime: Timestamp;
+
+  /** Duration in nanoseconds. */
+  readonly durationNs: number;
+
+  /** Name of the span. */
+  readonly spanName: string;
+
+  /** Kind of the span, such as `Client` or `Internal`. */
+  readonly spanKind: string;
+
+  /** Name of the service. From the resource attribute `service.name`. */
+  readonly serviceName: string;
+
+  /** Status of the span. */
+  readonly statusCode: SpanStatusCode;
+
+  /** Message of the status. */
+  readonly statusMessage: string;
+
+  /** Type of the error, if the span failed. From the attribute `error.type`. */
+  readonly errorType: string;
+
+  /**
+   * GenAI operation, such as `chat` or `execute_tool`. From the attribute `gen_ai.operation.name`.
+   */
+  readonly operationName: string;
+
+  /** Provider of the model. From the attribute `gen_ai.provider.name`. */
+  readonly providerName: string;
+
+  /** Requested model. From the attribute `gen_ai.request.model`. */
+  readonly requestModel: string;
+
+  /** Model that responded. From the attribute `gen_ai.response.model`. */
+  readonly responseModel: string;
+
+  /** ID of the response. From the attribute `gen_ai.response.id`. */
+  readonly responseId: string;
+
+  /** Requested type of the output. From the attribute `gen_ai.output.type`. */
+  readonly outputType: string;
+
+  /** ID of the conversation. From the attribute `gen_ai.conversation.id`. */
+  readonly conversationId: string;
+
+  /** ID of the data source. From the attribute `gen_ai.data_source.id`. */
+  readonly dataSourceId: string;
+
+  /** ID of the agent. From the attribute `gen_ai.agent.id`. */
+  readonly agentId: string;
+
+  /** Name of the agent. From the attribute `gen_ai.agent.name`. */
+  readonly agentName: string;
+
+  /** Version of the agent. From the attribute `gen_ai.agent.version`. */
+  readonly agentVersion: string;
+
+  /** Description of the agent. From the attribute `gen_ai.agent.description`. */
+  readonly agentDescription: string;
+
+  /** Name of the workflow. From the attribute `gen_ai.workflow.name`. */
+  readonly workflowName: string;
+
+  /** Name of the prompt. From the attribute `gen_ai.prompt.name`. */
+  readonly promptName: string;
+
+  /** Name of the tool. From the attribute `gen_ai.tool.name`. */
+  readonly toolName: string;
+
+  /** Type of the tool. From the attribute `gen_ai.tool.type`. */
+  readonly toolType: string;
+
+  /** ID of the tool call. From the attribute `gen_ai.tool.call.id`. */
+  readonly toolCallId: string;
+
+  /** Messages of the request, as JSON text. From the attribute `gen_ai.input.messages`. */
+  readonly inputMessages: string;
+
+  /** Messages of the response, as JSON text. From the attribute `gen_ai.output.messages`. */
+  readonly outputMessages: string;
+
+  /** System instructions, as JSON text. From the attribute `gen_ai.system_instructions`. */
+  readonly systemInstructions: string;
+
+  /** Definitions of the tools, as JSON text. From the attribute `gen_ai.tool.definitions`. */
+  readonly toolDefinitions: string;
+
+  /** Arguments of the tool call, as JSON text. From the attribute `gen_ai.tool.call.arguments`. */
+  readonly toolCallArguments: string;
+
+  /** Result of the tool call, as JSON text. From the attribute `gen_ai.tool.call.result`. */
+  readonly toolCallResult: string;
+
+  /** Requested number of choices. From the attribute `gen_ai.request.choice.count`. */
+  readonly requestChoiceCount: number;
+
+  /** Maximum number of output tokens. From the attribute `gen_ai.request.max_tokens`. */
+  readonly requestMaxTokens: number;
+
+  /** Temperature, if set. From the attribute `gen_ai.request.temperature`. */
+  readonly requestTemperature: number | null;
+
+  /** Top-p, if set. From the attribute `gen_ai.request.top_p`. */
+  readonly requestTopP: number | null;
+
+  /** Top-k, if set. From the attribute `gen_ai.request.top_k`. */
+  readonly requestTopK: number | null;
+
+  /** Presence penalty, if set. From the attribute `gen_ai.request.presence_penalty`. */
+  readonly requestPresencePenalty: number | null;
+
+  /** Frequency penalty, if set. From the attribute `gen_ai.request.frequency_penalty`. */
+  readonly requestFrequencyPenalty: number | null;
+
+  /** Seed. From the attribute `gen_ai.request.seed`. */
+  readonly requestSeed: number;
+
+  /** Stop sequences. From the attribute `gen_ai.request.stop_sequences`. */
+  readonly requestStopSequences: string[];
+
+  /**
+   * Requested encoding formats of embeddings. From the attribute `gen_ai.request.encoding_formats`.
+   */
+  readonly requestEncodingFormats: string[];
+
+  /** Why each choice ended. From the attribute `gen_ai.response.finish_reasons`. */
+  readonly responseFinishReasons: string[];
+
+  /** Number of input tokens. From the attribute `gen_ai.usage.input_tokens`. */
+  readonly usageInputTokens: number;
+
+  /** Number of output tokens. From the attribute `gen_ai.usage.output_tokens`. */
+  readonly usageOutputTokens: number;
+
+  /**
+   * Number of input tokens that were read from a cache. From the attribute
+   * `gen_ai.usage.cache_read.input_tokens`.
+   */
+  readonly usageCacheReadInputTokens: number;
+
+  /**
+   * Number of input tokens that were written to a cache. From the attribute
+   * `gen_ai.usage.cache_creation.input_tokens`.
+   */
+  readonly usageCacheCreationInputTokens: number;
+
+  /** Attributes of the resource. Values that are not text are JSON text. */
+  readonly resourceAttributes: Record<string, string>;
+
+  /** All attributes of the span. Values that are not text are JSON text. */
+  readonly spanAttributes: Record<string, string>;
+
+  /** Name of the instrumentation scope. */
+  readonly scopeName: string;
+
+  /** Version of the instrumentation scope. */
+  readonly scopeVersion: string;
+
+  /**
+   * ID of the service account that sent the telemetry, if any. Servers of the third generation set
+   * it.
+   */
+  readonly serviceAccountId: string | null;
+}
+
+/** A page of spans. */
+export class SpanFeed extends Model {
+  private constructor();
+
+  /** Spans on this page. */
+  readonly results: GetSpan[];
+
+  /** Cursor of the next page, if there is one. */
+  readonly next: string | null;
+
+  /** Cursor of the next page; some servers set it instead of `next`. */
+  readonly cursor: string | null;
+}
+
+/** Response containing a page of spans. */
+export class GetSpans extends Model {
+  private constructor();
+
+  /** The requested page. */
+  readonly spans: SpanFeed;
+}
+
+/** The summary of a trace. A field that the trace does not have is empty or zero. */
+export class GetTrace extends Model {
+  private constructor();
+
+  /** ID of the customer that sent the telemetry. */
+  readonly customerId: string;
+
+  /** ID of the organization. */
+  readonly organizationId: string;
+
+  /** ID of the workspace. */
+  readonly workspaceId: string;
+
+  /** ID of the user that sent the telemetry. */
+  readonly userId: string;
+
+  /** ID of the trace, as 32 hexadecimal digits. */
+  readonly traceId: string;
+
+  /** ID of the root span. */
+  readonly rootSpanId: string;
+
+  /** Name of the root span. */
+  readonly rootSpanName: string;
+
+  /** When the first span started, in UTC. */
+  readonly startTime: Timestamp;
+
+  /** When the last span ended, in UTC. */
+  readonly endTime: Timestamp;
+
+  /** Duration in nanoseconds. */
+  readonly durationNs: number;
+
+  /** Name of the service. */
+  readonly serviceName: string;
+
+  /** Deployment environment. */
+  readonly environment: string;
+
+  /** ID of the conversation. */
+  readonly conversationId: string;
+
+  /** Name of the workflow. */
+  readonly workflowName: string;
+
+  /** ID of the agent. */
+  readonly agentId: string;
+
+  /** Name of the agent. */
+  readonly agentName: string;
+
+  /** `Error` if a span failed, else `Unset`. */
+  readonly statusCode: SpanStatusCode;
+
+  /** Number of failed spans. */
+  readonly errorCount: number;
+
+  /** Number of spans. */
+  readonly spanCount: number;
+
+  /** Number of spans of GenAI operations. */
+  readonly genAiSpanCount: number;
+
+  /** Number of calls of language models. */
+  readonly llmCallCount: number;
+
+  /** Number of tool executions. */
+  readonly toolCallCount: number;
+
+  /** Number of retrievals. */
+  readonly retrievalCount: number;
+
+  /** Number of evaluations of the spans. */
+  readonly evaluationCount: number;
+
+  /** Number of input tokens of all model calls. */
+  readonly inputTokens: number;
+
+  /** Number of output tokens of all model calls. */
+  readonly outputTokens: number;
+
+  /** Number of input tokens that were read from a cache. */
+  readonly cacheReadInputTokens: number;
+
+  /** Number of input tokens that were written to a cache. */
+  readonly cacheCreationInputTokens: number;
+
+  /** Models that responded. */
+  readonly modelsUsed: string[];
+
+  /** Tools that were executed. */
+  readonly toolsUsed: string[];
+
+  /** Text of the last input message of the first turn. */
+  readonly firstTurnLastInputMessage: string;
+
+  /** Text of the last output message of the first turn. */
+  readonly firstTurnLastOutputMessage: string;
+
+  /** Text of the last input message of the last turn. */
+  readonly lastTurnLastInputMessage: string;
+
+  /** Text of the last output message of the last turn. */
+  readonly lastTurnLastOutputMessage: string;
+
+  /**
+   * ID of the service account that sent the telemetry, if any. Servers of the third generation set
+   * it.
+   */
+  readonly serviceAccountId: string | null;
+}
+
+/** A page of traces. */
+export class TraceFeed extends Model {
+  private constructor();
+
+  /** Traces on this page. */
+  readonly results: GetTrace[];
+
+  /** Cursor of the next page, if there is one. */
+  readonly next: string | null;
+
+  /** Cursor of the next page; some servers set it instead of `next`. */
+  readonly cursor: string | null;
+}
+
+/** Response containing a page of traces. */
+export class GetTraces extends Model {
+  private constructor();
+
+  /** The requested page. */
+  readonly traces: TraceFeed;
+}
+
+/** A log record. */
+export class GetLog extends Model {
+  private constructor();
+
+  /** ID of the customer that sent the telemetry. */
+  readonly customerId: string;
+
+  /** ID of the organization. */
+  readonly organizationId: string;
+
+  /** ID of the workspace. */
+  readonly workspaceId: string;
+
+  /** ID of the user that sent the telemetry. */
+  readonly userId: string;
+
+  /** When the record was made, in UTC. */
+  readonly timestamp: Timestamp;
+
+  /** ID of the trace, if any. */
+  readonly traceId: string;
+
+  /** ID of the span, if any. */
+  readonly spanId: string;
+
+  /** W3C trace flags. */
+  readonly traceFlags: number;
+
+  /** Severity as text, such as `ERROR`. */
+  readonly severityText: string;
+
+  /** Severity from 1 to 24; 0 if unknown. */
+  readonly severityNumber: number;
+
+  /** Name of the service. */
+  readonly serviceName: string;
+
+  /** Body of the record. */
+  readonly body: string;
+
+  /** Name of the event, if the record is one. */
+  readonly eventName: string;
+
+  /** Schema URL of the resource. */
+  readonly resourceSchemaUrl: string;
+
+  /** Attributes of the resource. Values that are not text are JSON text. */
+  readonly resourceAttributes: Record<string, string>;
+
+  /** Schema URL of the instrumentation scope. */
+  readonly scopeSchemaUrl: string;
+
+  /** Name of the instrumentation scope. */
+  readonly scopeName: string;
+
+  /** Version of the instrumentation scope. */
+  readonly scopeVersion: string;
+
+  /** Attributes of the instrumentation scope. */
+  readonly scopeAttributes: Record<string, string>;
+
+  /** Attributes of the record. Values that are not text are JSON text. */
+  readonly logAttributes: Record<string, string>;
+
+  /**
+   * ID of the service account that sent the telemetry, if any. Servers of the third generation set
+   * it.
+   */
+  readonly serviceAccountId: string | null;
+}
+
+/** A page of log records. */
+export class LogFeed extends Model {
+  private constructor();
+
+  /** Log records on this page. */
+  readonly results: GetLog[];
+
+  /** Cursor of the next page, if there is one. */
+  readonly next: string | null;
+
+  /** Cursor of the next page; some servers set it instead of `next`. */
+  readonly cursor: string | null;
+}
+
+/** Response containing a page of log records. */
+export class GetLogs extends Model {
+  private constructor();
+
+  /** The requested page. */
+  readonly logs: LogFeed;
+}
+
+/**
+ * Order of results. The server may send values that this version does not know; they are passed
+ * through.
+ */
+export type SortOrder = "asc" | "desc" | (string & {});
+
+/** The known values of {@link SortOrder}. */
+export const SortOrder: {
+  readonly asc: "asc";
+  readonly desc: "desc";
+};
+
+/** An evaluation of a span. */
+export class GetSpanEvaluation extends Model {
+  private constructor();
+
+  /** ID of the customer that sent the telemetry. */
+  readonly customerId: string;
+
+  /** ID of the organization. */
+  readonly organizationId: string;
+
+  /** ID of the workspace. */
+  readonly workspaceId: string;
+
+  /** ID of the user that sent the telemetry. */
+  readonly userId: string;
+
+  /** ID of the trace. */
+  readonly traceId: string;
+
+  /** ID of the evaluated span. */
+  readonly spanId: string;
+
+  /** ID of the evaluated response. */
+  readonly responseId: string;
+
+  /** ID of the conversation. */
+  readonly conversationId: string;
+
+  /** When the span was evaluated, in UTC. */
+  readonly timestamp: Timestamp;
+
+  /** Name of the evaluation. */
+  readonly evaluationName: string;
+
+  /** Score; 0 if there is none. */
+  readonly scoreValue: number;
+
+  /** Label; empty if there is none. */
+  readonly scoreLabel: string;
+
+  /** Explanation of the score. */
+  readonly explanation: string;
+
+  /** Other attributes of the evaluation. */
+  readonly metadata: Record<string, string>;
+
+  /**
+   * ID of the service account that sent the telemetry, if any. Servers of the third generation set
+   * it.
+   */
+  readonly serviceAccountId: string | null;
+}
+
+/** A page of evaluations. */
+export class SpanEvaluationFeed extends Model {
+  private constructor();
+
+  /** Evaluations on this page. */
+  readonly results: GetSpanEvaluation[];
+
+  /** Cursor of the next page, if there is one. */
+  readonly next: string | null;
+
+  /** Cursor of the next page; some servers set it instead of `next`. */
+  readonly cursor: string | null;
+}
+
+/** Response containing a page of evaluations. */
+export class GetSpanEvaluations extends Model {
+  private constructor();
+
+  /** The requested page. */
+  readonly spanEvaluations: SpanEvaluationFeed;
+}
+
+/**
+ * Operator of search expressions. The server may send values that this version does not know; they
+ * are passed through.
+ */
+export type OtelFieldOperator =
+  | "eq"
+  | "neq"
+  | "lt"
+  | "lte"
+  | "gt"
+  | "gte"
+  | "like"
+  | "ilike"
+  | "not_like"
+  | "not_ilike"
+  | "between"
+  | "not_between"
+  | "in"
+  | "not_in"
+  | "exists"
+  | "not_exists"
+  | "regexp"
+  | "not_regexp"
+  | "contains"
+  | "not_contains"
+  | "has"
+  | "hasAny"
+  | "hasAll"
+  | "hasToken"
+  | (string & {});
+
+/** The known values of {@link OtelFieldOperator}. */
+export const OtelFieldOperator: {
+  readonly eq: "eq";
+  readonly neq: "neq";
+  readonly lt: "lt";
+  readonly lte: "lte";
+  readonly gt: "gt";
+  readonly gte: "gte";
+  readonly like: "like";
+  readonly ilike: "ilike";
+  readonly not_like: "not_like";
+  readonly not_ilike: "not_ilike";
+  readonly between: "between";
+  readonly not_between: "not_between";
+  readonly in: "in";
+  readonly not_in: "not_in";
+  readonly exists: "exists";
+  readonly not_exists: "not_exists";
+  readonly regexp: "regexp";
+  readonly not_regexp: "not_regexp";
+  readonly contains: "contains";
+  readonly not_contains: "not_contains";
+  readonly has: "has";
+  readonly hasAny: "hasAny";
+  readonly hasAll: "hasAll";
+  readonly hasToken: "hasToken";
+};
+
+/**
+ * How the values of a measure are combined. The server may send values that this version does not
+ * know; they are passed through.
+ */
+export type MetricAggregation =
+  | "count"
+  | "count_distinct"
+  | "sum"
+  | "avg"
+  | "min"
+  | "max"
+  | "p50"
+  | "p90"
+  | "p95"
+  | "p99"
+  | (string & {});
+
+/** The known values of {@link MetricAggregation}. */
+export const MetricAggregation: {
+  readonly count: "count";
+  readonly count_distinct: "count_distinct";
+  readonly sum: "sum";
+  readonly avg: "avg";
+  readonly min: "min";
+  readonly max: "max";
+  readonly p50: "p50";
+  readonly p90: "p90";
+  readonly p95: "p95";
+  readonly p99: "p99";
+};
+
+/** A field of spans, traces, log records or span evaluations. */
+export class OtelFieldDefinition extends Model {
+  private constructor();
+
+  /** Name in search expressions. */
+  readonly name: string;
+
+  /** Name to show to people. */
+  readonly label: string;
+
+  /** Type of the field. */
+  readonly type: FieldType;
+
+  /** Operators that the field supports. */
+  readonly supportedOperators: OtelFieldOperator[];
+
+  /** Aggregations that the field supports, if the server reports them. */
+  readonly supportedAggregations: MetricAggregation[];
+
+  /** Name of the group that the field belongs to, if any. */
+  readonly group: string | null;
+
+  /** Attribute that the field is read from, if any. Servers of the third generation set it. */
+  readonly sourceAttributeKey: string | null;
+}
+
+/** Response containing the fields of spans. */
+export class GetSpanFields extends Model {
+  private constructor();
+
+  /** The fields. */
+  readonly fieldDefinitions: OtelFieldDefinition[];
+}
+
+/** Response containing the fields of span evaluations. */
+export class GetSpanEvaluationFields extends Model {
+  private constructor();
+
+  /** The fields. */
+  readonly fieldDefinitions: OtelFieldDefinition[];
+}
+
+/** Response containing the fields of traces. */
+export class GetTraceFields extends Model {
+  private constructor();
+
+  /** The fields. */
+  readonly fieldDefinitions: OtelFieldDefinition[];
+}
+
+/** Response containing the fields of log records. */
+export class GetLogFields extends Model {
+  private constructor();
+
+  /** The fields. */
+  readonly fieldDefinitions: OtelFieldDefinition[];
+}
+
+/** Response containing the values of a span field. */
+export class GetSpanFieldOptions extends Model {
+  private constructor();
+
+  /** Values of the field, or null if it is free text. */
+  readonly options: string[] | null;
+}
+
+/** Response containing the values of a span evaluation field. */
+export class GetSpanEvaluationFieldOptions extends Model {
+  private constructor();
+
+  /** Values of the field, or null if it is free text. */
+  readonly options: string[] | null;
+}
+
+/** Response containing the values of a trace field. */
+export class GetTraceFieldOptions extends Model {
+  private constructor();
+
+  /** Values of the field, or null if it is free text. */
+  readonly options: string[] | null;
+}
+
+/** Response containing the values of a log field. */
+export class GetLogFieldOptions extends Model {
+  private constructor();
+
+  /** Values of the field, or null if it is free text. */
+  readonly options: string[] | null;
+}
+
+/**
+ * Length of a time bucket. `auto` selects one that fits the time range. The server may send values
+ * that this version does not know; they are passed through.
+ */
+export type TimestampGranularity =
+  "auto" | "second" | "minute" | "hour" | "day" | "week" | "month" | (string & {});
+
+/** The known values of {@link TimestampGranularity}. */
+export const TimestampGranularity: {
+  readonly auto: "auto";
+  readonly second: "second";
+  readonly minute: "minute";
+  readonly hour: "hour";
+  readonly day: "day";
+  readonly week: "week";
+  readonly month: "month";
+};
+
+/** A computed value. */
+export class AggregationRow extends Model {
+  private constructor();
+
+  /** Name of the metric: the aggregation and the measure, such as `p95_duration_ns`. */
+  readonly metricName: string;
+
+  /** The value, or null if there is none. */
+  readonly metricValue: number | null;
+
+  /** Start of the time bucket, in UTC, if the results are grouped by time. */
+  readonly timeBucket: Timestamp | null;
+
+  /** Values of the dimensions by name. Parsed on first access. May be edited or replaced. */
+  dimensions: JsonObject | null;
+
+  /** The exact JSON text of {@link dimensions}, as received. */
+  readonly dimensionsText: string | null;
+}
+
+/** The time range of an aggregation. */
+export class AggregationMeta extends Model {
+  private constructor();
+
+  /** Start of the time range, in UTC. */
+  readonly fromTimestamp: Timestamp;
+
+  /** End of the time range, in UTC. */
+  readonly toTimestamp: Timestamp;
+
+  /** Length of a time bucket in seconds, if the results are grouped by time. */
+  readonly granularitySeconds: number | null;
+}
+
+/** Computed values and their time range. */
+export class Aggregation extends Model {
+  private constructor();
+
+  /** The computed values. */
+  readonly data: AggregationRow[];
+
+  /** The time range. */
+  readonly meta: AggregationMeta;
+}
+
+/**
+ * Attributes of a span that a value is read from. The server may send values that this version does
+ * not know; they are passed through.
+ */
+export type SpanDatasetSourceNamespace = "span_attributes" | "resource_attributes" | (string & {});
+
+/** The known values of {@link SpanDatasetSourceNamespace}. */
+export const SpanDatasetSourceNamespace: {
+  readonly span_attributes: "span_attributes";
+  readonly resource_attributes: "resource_attributes";
+};
+
+/**
  * Machine-readable error code. The server may send values that this version does not know; they are
  * passed through.
  */
@@ -420,9 +1759,25 @@ export type ErrorCode =
   | "DATASET_RECORD_FORMAT_ERROR"
   | "CAMPAIGN_NOT_FOUND"
   | "CAMPAIGN_NO_MATCHING_EVENTS"
+  | "JUDGE_NOT_FOUND"
+  | "JUDGE_NAME_ALREADY_EXISTS"
+  | "JUDGE_DID_NOT_CHANGE"
+  | "JUDGE_ALREADY_HAS_NEW_VERSION"
+  | "JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED"
   | "JUDGE_CONVERSATION_FORMAT_ERROR"
   | "JUDGE_MISTRAL_API_ERROR"
   | "JUDGE_MISTRAL_API_TIMEOUT"
+  | "TEMPLATE_ERROR"
+  | "TEMPLATE_SYNTAX_ERROR"
+  | "FIELDS_BAD_REQUEST"
+  | "FIELDS_NOT_FOUND"
+  | "SEARCH_BAD_REQUEST"
+  | "SEARCH_NOT_FOUND"
+  | "SEARCH_FILTER_TO_SQL_CONVERSION_ERROR"
+  | "SEARCH_SERVICE_UNAVAILABLE"
+  | "TRACES_FILTER_QUERY_PARSE_ERROR"
+  | "TRACE_NOT_FOUND"
+  | "SPAN_NOT_FOUND"
   | "DATABASE_ERROR"
   | "DATABASE_TIMEOUT"
   | "DATABASE_UNAVAILABLE"
@@ -445,9 +1800,25 @@ export const ErrorCode: {
   readonly DATASET_RECORD_FORMAT_ERROR: "DATASET_RECORD_FORMAT_ERROR";
   readonly CAMPAIGN_NOT_FOUND: "CAMPAIGN_NOT_FOUND";
   readonly CAMPAIGN_NO_MATCHING_EVENTS: "CAMPAIGN_NO_MATCHING_EVENTS";
+  readonly JUDGE_NOT_FOUND: "JUDGE_NOT_FOUND";
+  readonly JUDGE_NAME_ALREADY_EXISTS: "JUDGE_NAME_ALREADY_EXISTS";
+  readonly JUDGE_DID_NOT_CHANGE: "JUDGE_DID_NOT_CHANGE";
+  readonly JUDGE_ALREADY_HAS_NEW_VERSION: "JUDGE_ALREADY_HAS_NEW_VERSION";
+  readonly JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED: "JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED";
   readonly JUDGE_CONVERSATION_FORMAT_ERROR: "JUDGE_CONVERSATION_FORMAT_ERROR";
   readonly JUDGE_MISTRAL_API_ERROR: "JUDGE_MISTRAL_API_ERROR";
   readonly JUDGE_MISTRAL_API_TIMEOUT: "JUDGE_MISTRAL_API_TIMEOUT";
+  readonly TEMPLATE_ERROR: "TEMPLATE_ERROR";
+  readonly TEMPLATE_SYNTAX_ERROR: "TEMPLATE_SYNTAX_ERROR";
+  readonly FIELDS_BAD_REQUEST: "FIELDS_BAD_REQUEST";
+  readonly FIELDS_NOT_FOUND: "FIELDS_NOT_FOUND";
+  readonly SEARCH_BAD_REQUEST: "SEARCH_BAD_REQUEST";
+  readonly SEARCH_NOT_FOUND: "SEARCH_NOT_FOUND";
+  readonly SEARCH_FILTER_TO_SQL_CONVERSION_ERROR: "SEARCH_FILTER_TO_SQL_CONVERSION_ERROR";
+  readonly SEARCH_SERVICE_UNAVAILABLE: "SEARCH_SERVICE_UNAVAILABLE";
+  readonly TRACES_FILTER_QUERY_PARSE_ERROR: "TRACES_FILTER_QUERY_PARSE_ERROR";
+  readonly TRACE_NOT_FOUND: "TRACE_NOT_FOUND";
+  readonly SPAN_NOT_FOUND: "SPAN_NOT_FOUND";
   readonly DATABASE_ERROR: "DATABASE_ERROR";
   readonly DATABASE_TIMEOUT: "DATABASE_TIMEOUT";
   readonly DATABASE_UNAVAILABLE: "DATABASE_UNAVAILABLE";

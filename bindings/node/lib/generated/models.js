@@ -3,7 +3,7 @@
 
 "use strict";
 
-const { Model } = require("../model.js");
+const { Model, hide } = require("../model.js");
 const {
   LazyModel,
   jsonProperty,
@@ -12,6 +12,7 @@ const {
   timestampProperty,
 } = require("../lazy.js");
 const { Task } = require("../task.js");
+const { UnknownVariant } = require("../unknown-variant.js");
 
 const { defineProperty } = Object;
 
@@ -137,6 +138,8 @@ class DatasetRecord extends LazyModel {
   }
 }
 
+hide(DatasetRecord, ["payload", "properties"]);
+
 /** A page of records. */
 class RecordPage extends Model {
   constructor(decoder) {
@@ -174,8 +177,8 @@ class ListRecordsResponse extends Model {
 }
 
 /**
- * Status of an import task. `COMPLETED` is success; `FAILED`, `CANCELED`, `TERMINATED` and
- * `TIMED_OUT` are failures. Any other status is treated as in progress.
+ * Status of an import task or a campaign. `COMPLETED` is success; `FAILED`, `CANCELED`,
+ * `TERMINATED` and `TIMED_OUT` are failures. Any other status is treated as in progress.
  */
 const TaskStatus = Object.freeze({
   RUNNING: "RUNNING",
@@ -293,24 +296,14 @@ class ExportResponse extends Model {
   }
 }
 
-/** Result of judging a record. */
-class JudgeRecordResponse extends Model {
-  constructor(decoder) {
-    super(decoder);
-    this.analysis = decoder.string();
-    this.answer = decoder.union(
-      () => decoder.string(),
-      () => decoder.number(),
-    );
-  }
+hide(ExportResponse, ["fileUrl"]);
 
-  toJSON() {
-    return {
-      analysis: this.analysis,
-      answer: this.answer,
-      ...this.extra,
-    };
-  }
+/** Answer of a judge: one of its classes, or a number. */
+function decodeJudgeAnswer(decoder) {
+  return decoder.union(
+    () => decoder.string(),
+    () => decoder.number(),
+  );
 }
 
 /** Metadata of an uploaded file. */
@@ -407,6 +400,1474 @@ class SignedUrl extends Model {
   }
 }
 
+hide(SignedUrl, ["url"]);
+
+/** Operator of a filter condition. Operators that begin with `i` ignore case. */
+const FilterOperator = Object.freeze({
+  eq: "eq",
+  neq: "neq",
+  lt: "lt",
+  lte: "lte",
+  gt: "gt",
+  gte: "gte",
+  contains: "contains",
+  notcontains: "notcontains",
+  icontains: "icontains",
+  inotcontains: "inotcontains",
+  startswith: "startswith",
+  istartswith: "istartswith",
+  endswith: "endswith",
+  iendswith: "iendswith",
+  matches: "matches",
+  includes: "includes",
+  excludes: "excludes",
+  len_eq: "len_eq",
+  isnull: "isnull",
+});
+
+/** The lazy properties of {@link FilterCondition}. */
+const FILTER_CONDITION = {
+  value: jsonProperty(0),
+};
+
+/** A condition on one field of a chat completion event. */
+class FilterCondition extends LazyModel {
+  constructor(decoder) {
+    super(decoder, FILTER_CONDITION);
+    this.field = decoder.string();
+    this.op = decoder.repeated(0);
+    defineProperty(this, "value", FILTER_CONDITION.value);
+    setOffset(this, decoder.skipNumbers(2));
+  }
+
+  get valueText() {
+    return receivedText(this, 0);
+  }
+
+  toJSON() {
+    return {
+      field: this.field,
+      op: this.op,
+      value: this.value,
+      ...this.extra,
+    };
+  }
+}
+
+hide(FilterCondition, ["value"]);
+
+/** Conditions that are combined. An empty group matches everything. */
+class FilterGroup extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.and = decoder.isPresent() ? decoder.array(() => decodeFilter(decoder)) : null;
+    this.or = decoder.isPresent() ? decoder.array(() => decodeFilter(decoder)) : null;
+  }
+
+  toJSON() {
+    return {
+      AND: this.and?.map((item) => item.toJSON()),
+      OR: this.or?.map((item) => item.toJSON()),
+      ...this.extra,
+    };
+  }
+}
+
+/** A condition, or a group of conditions. */
+function decodeFilter(decoder) {
+  return decoder.union(
+    () => new FilterCondition(decoder),
+    () => new FilterGroup(decoder),
+    () => new UnknownVariant(decoder.json()),
+  );
+}
+
+/** Filter of chat completion events. */
+class FilterPayload extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.filters = decoder.isPresent() ? decodeFilter(decoder) : null;
+  }
+
+  toJSON() {
+    return {
+      filters: this.filters?.toJSON() ?? null,
+      ...this.extra,
+    };
+  }
+}
+
+/** The lazy properties of {@link ChatCompletionEventPreview}. */
+const CHAT_COMPLETION_EVENT_PREVIEW = {
+  createdAt: timestampProperty(0),
+  extraFields: jsonProperty(1),
+};
+
+/** A chat completion event without its messages. */
+class ChatCompletionEventPreview extends LazyModel {
+  constructor(decoder) {
+    super(decoder, CHAT_COMPLETION_EVENT_PREVIEW);
+    this.eventId = decoder.string();
+    this.correlationId = decoder.string();
+    defineProperty(this, "createdAt", CHAT_COMPLETION_EVENT_PREVIEW.createdAt);
+    defineProperty(this, "extraFields", CHAT_COMPLETION_EVENT_PREVIEW.extraFields);
+    this.nbInputTokens = decoder.number();
+    this.nbOutputTokens = decoder.number();
+    setOffset(this, decoder.skipNumbers(4));
+  }
+
+  get extraFieldsText() {
+    return receivedText(this, 1);
+  }
+
+  toJSON() {
+    return {
+      event_id: this.eventId,
+      correlation_id: this.correlationId,
+      created_at: this.createdAt.toJSON(),
+      extra_fields: this.extraFields,
+      nb_input_tokens: this.nbInputTokens,
+      nb_output_tokens: this.nbOutputTokens,
+      ...this.extra,
+    };
+  }
+}
+
+hide(ChatCompletionEventPreview, ["extraFields"]);
+
+/** The lazy properties of {@link ChatTranscriptionEvent}. */
+const CHAT_TRANSCRIPTION_EVENT = {
+  responseMessage: jsonProperty(0),
+};
+
+/** An audio recording of an event, with its transcription. */
+class ChatTranscriptionEvent extends LazyModel {
+  constructor(decoder) {
+    super(decoder, CHAT_TRANSCRIPTION_EVENT);
+    this.audioUrl = decoder.string();
+    this.model = decoder.string();
+    defineProperty(this, "responseMessage", CHAT_TRANSCRIPTION_EVENT.responseMessage);
+    setOffset(this, decoder.skipNumbers(2));
+  }
+
+  get responseMessageText() {
+    return receivedText(this, 0);
+  }
+
+  toJSON() {
+    return {
+      audio_url: this.audioUrl,
+      model: this.model,
+      response_message: this.responseMessage,
+      ...this.extra,
+    };
+  }
+}
+
+hide(ChatTranscriptionEvent, ["audioUrl", "responseMessage"]);
+
+/** The lazy properties of {@link ChatCompletionEvent}. */
+const CHAT_COMPLETION_EVENT = {
+  createdAt: timestampProperty(0),
+  extraFields: jsonProperty(1),
+};
+
+/** A chat completion: a request to a model, and its response. */
+class ChatCompletionEvent extends LazyModel {
+  constructor(decoder) {
+    super(decoder, CHAT_COMPLETION_EVENT);
+    this.eventId = decoder.string();
+    this.correlationId = decoder.string();
+    defineProperty(this, "createdAt", CHAT_COMPLETION_EVENT.createdAt);
+    defineProperty(this, "extraFields", CHAT_COMPLETION_EVENT.extraFields);
+    this.nbInputTokens = decoder.number();
+    this.nbOutputTokens = decoder.number();
+    this.enabledTools = decoder.array(() => decoder.json().value);
+    this.requestMessages = decoder.array(() => decoder.json().value);
+    this.responseMessages = decoder.array(() => decoder.json().value);
+    this.nbMessages = decoder.number();
+    this.chatTranscriptionEvents = decoder.array(() => new ChatTranscriptionEvent(decoder));
+    setOffset(this, decoder.skipNumbers(4));
+  }
+
+  get extraFieldsText() {
+    return receivedText(this, 1);
+  }
+
+  toJSON() {
+    return {
+      event_id: this.eventId,
+      correlation_id: this.correlationId,
+      created_at: this.createdAt.toJSON(),
+      extra_fields: this.extraFields,
+      nb_input_tokens: this.nbInputTokens,
+      nb_output_tokens: this.nbOutputTokens,
+      enabled_tools: this.enabledTools,
+      request_messages: this.requestMessages,
+      response_messages: this.responseMessages,
+      nb_messages: this.nbMessages,
+      chat_transcription_events: this.chatTranscriptionEvents.map((item) => item.toJSON()),
+      ...this.extra,
+    };
+  }
+}
+
+hide(ChatCompletionEvent, ["extraFields", "enabledTools", "requestMessages", "responseMessages"]);
+
+/** A page of events. */
+class ChatCompletionEventFeed extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new ChatCompletionEventPreview(decoder));
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.cursor = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      results: this.results.map((item) => item.toJSON()),
+      next: this.next,
+      cursor: this.cursor,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing a page of events. */
+class SearchChatCompletionEventsResponse extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.completionEvents = new ChatCompletionEventFeed(decoder);
+  }
+
+  toJSON() {
+    return {
+      completion_events: this.completionEvents.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the IDs of events. */
+class SearchChatCompletionEventIdsResponse extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.completionEventIds = decoder.array(() => decoder.string());
+  }
+
+  toJSON() {
+    return {
+      completion_event_ids: this.completionEventIds,
+      ...this.extra,
+    };
+  }
+}
+
+/** Type of a field. */
+const FieldType = Object.freeze({
+  ENUM: "ENUM",
+  TEXT: "TEXT",
+  INT: "INT",
+  FLOAT: "FLOAT",
+  BOOL: "BOOL",
+  TIMESTAMP: "TIMESTAMP",
+  ARRAY: "ARRAY",
+  MAP: "MAP",
+});
+
+/** A field of chat completion events. */
+class FieldDefinition extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.name = decoder.string();
+    this.label = decoder.string();
+    this.type = decoder.string();
+    this.supportedOperators = decoder.array(() => decoder.string());
+    this.group = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      name: this.name,
+      label: this.label,
+      type: this.type,
+      supported_operators: this.supportedOperators,
+      group: this.group,
+      ...this.extra,
+    };
+  }
+}
+
+/** A group of fields. */
+class FieldGroup extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.name = decoder.string();
+    this.label = decoder.string();
+  }
+
+  toJSON() {
+    return {
+      name: this.name,
+      label: this.label,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the fields of chat completion events. */
+class ListChatCompletionFieldsResponse extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.fieldDefinitions = decoder.array(() => new FieldDefinition(decoder));
+    this.fieldGroups = decoder.array(() => new FieldGroup(decoder));
+  }
+
+  toJSON() {
+    return {
+      field_definitions: this.fieldDefinitions.map((item) => item.toJSON()),
+      field_groups: this.fieldGroups.map((item) => item.toJSON()),
+      ...this.extra,
+    };
+  }
+}
+
+/** A value of a field: text or a boolean. */
+function decodeFieldOption(decoder) {
+  return decoder.union(
+    () => decoder.string(),
+    () => decoder.boolean(),
+  );
+}
+
+/** Response containing the values of a field. */
+class FetchChatCompletionFieldOptionsResponse extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.options = decoder.isPresent()
+      ? decoder.array(() => (decoder.isPresent() ? decodeFieldOption(decoder) : null))
+      : null;
+  }
+
+  toJSON() {
+    return {
+      options: this.options,
+      ...this.extra,
+    };
+  }
+}
+
+/** How many events have a value. */
+class FieldOptionCount extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.value = decoder.string();
+    this.count = decoder.number();
+  }
+
+  toJSON() {
+    return {
+      value: this.value,
+      count: this.count,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the number of events for each value of a field. */
+class FetchFieldOptionCountsResponse extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.counts = decoder.array(() => new FieldOptionCount(decoder));
+  }
+
+  toJSON() {
+    return {
+      counts: this.counts.map((item) => item.toJSON()),
+      ...this.extra,
+    };
+  }
+}
+
+/** A class that a judge can answer with. */
+class JudgeClassificationOutputOption extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.value = decoder.string();
+    this.description = decoder.string();
+  }
+
+  toJSON() {
+    return {
+      value: this.value,
+      description: this.description,
+      ...this.extra,
+    };
+  }
+}
+
+/** The judge answers with one of several classes. */
+class JudgeClassificationOutput extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.type = decoder.string();
+    this.options = decoder.array(() => new JudgeClassificationOutputOption(decoder));
+  }
+
+  toJSON() {
+    return {
+      type: this.type,
+      options: this.options.map((item) => item.toJSON()),
+      ...this.extra,
+    };
+  }
+}
+
+/** The judge answers with a number. */
+class JudgeRegressionOutput extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.type = decoder.string();
+    this.min = decoder.isPresent() ? decoder.number() : null;
+    this.max = decoder.isPresent() ? decoder.number() : null;
+    this.minDescription = decoder.string();
+    this.maxDescription = decoder.string();
+  }
+
+  toJSON() {
+    return {
+      type: this.type,
+      min: this.min ?? undefined,
+      max: this.max ?? undefined,
+      min_description: this.minDescription,
+      max_description: this.maxDescription,
+      ...this.extra,
+    };
+  }
+}
+
+/** What a judge answers with. */
+function decodeJudgeOutputUnion(decoder) {
+  return decoder.union(
+    () => new JudgeClassificationOutput(decoder),
+    () => new JudgeRegressionOutput(decoder),
+    () => new UnknownVariant(decoder.json(), "type"),
+  );
+}
+
+/** A judge: instructions for a model that evaluates conversations. */
+class Judge extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.id = decoder.string();
+    this.createdAt = decoder.timestamp();
+    this.updatedAt = decoder.timestamp();
+    this.deletedAt = decoder.isPresent() ? decoder.timestamp() : null;
+    this.ownerId = decoder.string();
+    this.workspaceId = decoder.string();
+    this.name = decoder.string();
+    this.description = decoder.string();
+    this.modelName = decoder.string();
+    this.output = decodeJudgeOutputUnion(decoder);
+    this.instructions = decoder.string();
+    this.tools = decoder.array(() => decoder.string());
+    this.upRevision = decoder.isPresent() ? decoder.string() : null;
+    this.downRevision = decoder.isPresent() ? decoder.string() : null;
+    this.baseRevision = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      id: this.id,
+      created_at: this.createdAt.toJSON(),
+      updated_at: this.updatedAt.toJSON(),
+      deleted_at: this.deletedAt?.toJSON() ?? null,
+      owner_id: this.ownerId,
+      workspace_id: this.workspaceId,
+      name: this.name,
+      description: this.description,
+      model_name: this.modelName,
+      output: this.output.toJSON(),
+      instructions: this.instructions,
+      tools: this.tools,
+      up_revision: this.upRevision,
+      down_revision: this.downRevision,
+      base_revision: this.baseRevision,
+      ...this.extra,
+    };
+  }
+}
+
+hide(Judge, ["instructions"]);
+
+/** A page of judges. */
+class JudgePage extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new Judge(decoder));
+    this.count = decoder.number();
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.previous = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      results: this.results.map((item) => item.toJSON()),
+      count: this.count,
+      next: this.next,
+      previous: this.previous,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing a page of judges. */
+class ListJudgesResponse extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.judges = new JudgePage(decoder);
+  }
+
+  toJSON() {
+    return {
+      judges: this.judges.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** Result of judging a conversation. */
+class JudgeOutput extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.analysis = decoder.string();
+    this.answer = decodeJudgeAnswer(decoder);
+  }
+
+  toJSON() {
+    return {
+      analysis: this.analysis,
+      answer: this.answer,
+      ...this.extra,
+    };
+  }
+}
+
+hide(JudgeOutput, ["analysis"]);
+
+/** A campaign: a judge that evaluates selected events. */
+class Campaign extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.id = decoder.string();
+    this.createdAt = decoder.timestamp();
+    this.updatedAt = decoder.timestamp();
+    this.deletedAt = decoder.isPresent() ? decoder.timestamp() : null;
+    this.name = decoder.string();
+    this.ownerId = decoder.string();
+    this.workspaceId = decoder.string();
+    this.description = decoder.string();
+    this.maxNbEvents = decoder.number();
+    this.searchParams = new FilterPayload(decoder);
+    this.judge = new Judge(decoder);
+  }
+
+  toJSON() {
+    return {
+      id: this.id,
+      created_at: this.createdAt.toJSON(),
+      updated_at: this.updatedAt.toJSON(),
+      deleted_at: this.deletedAt?.toJSON() ?? null,
+      name: this.name,
+      owner_id: this.ownerId,
+      workspace_id: this.workspaceId,
+      description: this.description,
+      max_nb_events: this.maxNbEvents,
+      search_params: this.searchParams.toJSON(),
+      judge: this.judge.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** A page of campaigns. */
+class CampaignPage extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new Campaign(decoder));
+    this.count = decoder.number();
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.previous = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      results: this.results.map((item) => item.toJSON()),
+      count: this.count,
+      next: this.next,
+      previous: this.previous,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing a page of campaigns. */
+class ListCampaignsResponse extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.campaigns = new CampaignPage(decoder);
+  }
+
+  toJSON() {
+    return {
+      campaigns: this.campaigns.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the status of a campaign. */
+class FetchCampaignStatusResponse extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.status = decoder.string();
+  }
+
+  toJSON() {
+    return {
+      status: this.status,
+      ...this.extra,
+    };
+  }
+}
+
+/** A page of events. */
+class ChatCompletionEventPage extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new ChatCompletionEventPreview(decoder));
+    this.count = decoder.number();
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.previous = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      results: this.results.map((item) => item.toJSON()),
+      count: this.count,
+      next: this.next,
+      previous: this.previous,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing a page of events. */
+class ListCampaignSelectedEventsResponse extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.completionEvents = new ChatCompletionEventPage(decoder);
+  }
+
+  toJSON() {
+    return {
+      completion_events: this.completionEvents.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** Status of a span or a trace. */
+const SpanStatusCode = Object.freeze({
+  Error: "Error",
+  Ok: "Ok",
+  Unset: "Unset",
+});
+
+/** The lazy properties of {@link GetSpan}. */
+const GET_SPAN = {
+  startTime: timestampProperty(0),
+  endTime: timestampProperty(1),
+  resourceAttributes: jsonProperty(2),
+  spanAttributes: jsonProperty(3),
+};
+
+/** A span: one operation of a trace. A field that the span does not have is empty, zero or null. */
+class GetSpan extends LazyModel {
+  constructor(decoder) {
+    super(decoder, GET_SPAN);
+    this.customerId = decoder.string();
+    this.organizationId = decoder.string();
+    this.workspaceId = decoder.string();
+    this.userId = decoder.string();
+    this.traceId = decoder.string();
+    this.spanId = decoder.string();
+    this.parentSpanId = decoder.string();
+    this.traceState = decoder.string();
+    defineProperty(this, "startTime", GET_SPAN.startTime);
+    defineProperty(this, "endTime", GET_SPAN.endTime);
+    this.durationNs = decoder.number();
+    this.spanName = decoder.string();
+    this.spanKind = decoder.string();
+    this.serviceName = decoder.string();
+    this.statusCode = decoder.repeated(0);
+    this.statusMessage = decoder.string();
+    this.errorType = decoder.string();
+    this.operationName = decoder.string();
+    this.providerName = decoder.string();
+    this.requestModel = decoder.string();
+    this.responseModel = decoder.string();
+    this.responseId = decoder.string();
+    this.outputType = decoder.string();
+    this.conversationId = decoder.string();
+    this.dataSourceId = decoder.string();
+    this.agentId = decoder.string();
+    this.agentName = decoder.string();
+    this.agentVersion = decoder.string();
+    this.agentDescription = decoder.string();
+    this.workflowName = decoder.string();
+    this.promptName = decoder.string();
+    this.toolName = decoder.string();
+    this.toolType = decoder.string();
+    this.toolCallId = decoder.string();
+    this.inputMessages = decoder.string();
+    this.outputMessages = decoder.string();
+    this.systemInstructions = decoder.string();
+    this.toolDefinitions = decoder.string();
+    this.toolCallArguments = decoder.string();
+    this.toolCallResult = decoder.string();
+    this.requestChoiceCount = decoder.number();
+    this.requestMaxTokens = decoder.number();
+    this.requestTemperature = decoder.isPresent() ? decoder.number() : null;
+    this.requestTopP = decoder.isPresent() ? decoder.number() : null;
+    this.requestTopK = decoder.isPresent() ? decoder.number() : null;
+    this.requestPresencePenalty = decoder.isPresent() ? decoder.number() : null;
+    this.requestFrequencyPenalty = decoder.isPresent() ? decoder.number() : null;
+    this.requestSeed = decoder.number();
+    this.requestStopSequences = decoder.array(() => decoder.string());
+    this.requestEncodingFormats = decoder.array(() => decoder.string());
+    this.responseFinishReasons = decoder.array(() => decoder.string());
+    this.usageInputTokens = decoder.number();
+    this.usageOutputTokens = decoder.number();
+    this.usageCacheReadInputTokens = decoder.number();
+    this.usageCacheCreationInputTokens = decoder.number();
+    defineProperty(this, "resourceAttributes", GET_SPAN.resourceAttributes);
+    defineProperty(this, "spanAttributes", GET_SPAN.spanAttributes);
+    this.scopeName = decoder.string();
+    this.scopeVersion = decoder.string();
+    this.serviceAccountId = decoder.isPresent() ? decoder.string() : null;
+    setOffset(this, decoder.skipNumbers(8));
+  }
+
+  toJSON() {
+    return {
+      customer_id: this.customerId,
+      organization_id: this.organizationId,
+      workspace_id: this.workspaceId,
+      user_id: this.userId,
+      trace_id: this.traceId,
+      span_id: this.spanId,
+      parent_span_id: this.parentSpanId,
+      trace_state: this.traceState,
+      start_time: this.startTime.toJSON(),
+      end_time: this.endTime.toJSON(),
+      duration_ns: this.durationNs,
+      span_name: this.spanName,
+      span_kind: this.spanKind,
+      service_name: this.serviceName,
+      status_code: this.statusCode,
+      status_message: this.statusMessage,
+      error_type: this.errorType,
+      operation_name: this.operationName,
+      provider_name: this.providerName,
+      request_model: this.requestModel,
+      response_model: this.responseModel,
+      response_id: this.responseId,
+      output_type: this.outputType,
+      conversation_id: this.conversationId,
+      data_source_id: this.dataSourceId,
+      agent_id: this.agentId,
+      agent_name: this.agentName,
+      agent_version: this.agentVersion,
+      agent_description: this.agentDescription,
+      workflow_name: this.workflowName,
+      prompt_name: this.promptName,
+      tool_name: this.toolName,
+      tool_type: this.toolType,
+      tool_call_id: this.toolCallId,
+      input_messages: this.inputMessages,
+      output_messages: this.outputMessages,
+      system_instructions: this.systemInstructions,
+      tool_definitions: this.toolDefinitions,
+      tool_call_arguments: this.toolCallArguments,
+      tool_call_result: this.toolCallResult,
+      request_choice_count: this.requestChoiceCount,
+      request_max_tokens: this.requestMaxTokens,
+      request_temperature: this.requestTemperature,
+      request_top_p: this.requestTopP,
+      request_top_k: this.requestTopK,
+      request_presence_penalty: this.requestPresencePenalty,
+      request_frequency_penalty: this.requestFrequencyPenalty,
+      request_seed: this.requestSeed,
+      request_stop_sequences: this.requestStopSequences,
+      request_encoding_formats: this.requestEncodingFormats,
+      response_finish_reasons: this.responseFinishReasons,
+      usage_input_tokens: this.usageInputTokens,
+      usage_output_tokens: this.usageOutputTokens,
+      usage_cache_read_input_tokens: this.usageCacheReadInputTokens,
+      usage_cache_creation_input_tokens: this.usageCacheCreationInputTokens,
+      resource_attributes: this.resourceAttributes,
+      span_attributes: this.spanAttributes,
+      scope_name: this.scopeName,
+      scope_version: this.scopeVersion,
+      service_account_id: this.serviceAccountId,
+      ...this.extra,
+    };
+  }
+}
+
+hide(GetSpan, [
+  "inputMessages",
+  "outputMessages",
+  "systemInstructions",
+  "toolDefinitions",
+  "toolCallArguments",
+  "toolCallResult",
+  "resourceAttributes",
+  "spanAttributes",
+]);
+
+/** A page of spans. */
+class SpanFeed extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new GetSpan(decoder));
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.cursor = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      results: this.results.map((item) => item.toJSON()),
+      next: this.next,
+      cursor: this.cursor,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing a page of spans. */
+class GetSpans extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.spans = new SpanFeed(decoder);
+  }
+
+  toJSON() {
+    return {
+      spans: this.spans.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** The summary of a trace. A field that the trace does not have is empty or zero. */
+class GetTrace extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.customerId = decoder.string();
+    this.organizationId = decoder.string();
+    this.workspaceId = decoder.string();
+    this.userId = decoder.string();
+    this.traceId = decoder.string();
+    this.rootSpanId = decoder.string();
+    this.rootSpanName = decoder.string();
+    this.startTime = decoder.timestamp();
+    this.endTime = decoder.timestamp();
+    this.durationNs = decoder.number();
+    this.serviceName = decoder.string();
+    this.environment = decoder.string();
+    this.conversationId = decoder.string();
+    this.workflowName = decoder.string();
+    this.agentId = decoder.string();
+    this.agentName = decoder.string();
+    this.statusCode = decoder.string();
+    this.errorCount = decoder.number();
+    this.spanCount = decoder.number();
+    this.genAiSpanCount = decoder.number();
+    this.llmCallCount = decoder.number();
+    this.toolCallCount = decoder.number();
+    this.retrievalCount = decoder.number();
+    this.evaluationCount = decoder.number();
+    this.inputTokens = decoder.number();
+    this.outputTokens = decoder.number();
+    this.cacheReadInputTokens = decoder.number();
+    this.cacheCreationInputTokens = decoder.number();
+    this.modelsUsed = decoder.array(() => decoder.string());
+    this.toolsUsed = decoder.array(() => decoder.string());
+    this.firstTurnLastInputMessage = decoder.string();
+    this.firstTurnLastOutputMessage = decoder.string();
+    this.lastTurnLastInputMessage = decoder.string();
+    this.lastTurnLastOutputMessage = decoder.string();
+    this.serviceAccountId = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      customer_id: this.customerId,
+      organization_id: this.organizationId,
+      workspace_id: this.workspaceId,
+      user_id: this.userId,
+      trace_id: this.traceId,
+      root_span_id: this.rootSpanId,
+      root_span_name: this.rootSpanName,
+      start_time: this.startTime.toJSON(),
+      end_time: this.endTime.toJSON(),
+      duration_ns: this.durationNs,
+      service_name: this.serviceName,
+      environment: this.environment,
+      conversation_id: this.conversationId,
+      workflow_name: this.workflowName,
+      agent_id: this.agentId,
+      agent_name: this.agentName,
+      status_code: this.statusCode,
+      error_count: this.errorCount,
+      span_count: this.spanCount,
+      gen_ai_span_count: this.genAiSpanCount,
+      llm_call_count: this.llmCallCount,
+      tool_call_count: this.toolCallCount,
+      retrieval_count: this.retrievalCount,
+      evaluation_count: this.evaluationCount,
+      input_tokens: this.inputTokens,
+      output_tokens: this.outputTokens,
+      cache_read_input_tokens: this.cacheReadInputTokens,
+      cache_creation_input_tokens: this.cacheCreationInputTokens,
+      models_used: this.modelsUsed,
+      tools_used: this.toolsUsed,
+      first_turn_last_input_message: this.firstTurnLastInputMessage,
+      first_turn_last_output_message: this.firstTurnLastOutputMessage,
+      last_turn_last_input_message: this.lastTurnLastInputMessage,
+      last_turn_last_output_message: this.lastTurnLastOutputMessage,
+      service_account_id: this.serviceAccountId,
+      ...this.extra,
+    };
+  }
+}
+
+hide(GetTrace, [
+  "firstTurnLastInputMessage",
+  "firstTurnLastOutputMessage",
+  "lastTurnLastInputMessage",
+  "lastTurnLastOutputMessage",
+]);
+
+/** A page of traces. */
+class TraceFeed extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new GetTrace(decoder));
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.cursor = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      results: this.results.map((item) => item.toJSON()),
+      next: this.next,
+      cursor: this.cursor,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing a page of traces. */
+class GetTraces extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.traces = new TraceFeed(decoder);
+  }
+
+  toJSON() {
+    return {
+      traces: this.traces.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** The lazy properties of {@link GetLog}. */
+const GET_LOG = {
+  timestamp: timestampProperty(0),
+  resourceAttributes: jsonProperty(1),
+  scopeAttributes: jsonProperty(2),
+  logAttributes: jsonProperty(3),
+};
+
+/** A log record. */
+class GetLog extends LazyModel {
+  constructor(decoder) {
+    super(decoder, GET_LOG);
+    this.customerId = decoder.string();
+    this.organizationId = decoder.string();
+    this.workspaceId = decoder.string();
+    this.userId = decoder.string();
+    defineProperty(this, "timestamp", GET_LOG.timestamp);
+    this.traceId = decoder.string();
+    this.spanId = decoder.string();
+    this.traceFlags = decoder.number();
+    this.severityText = decoder.string();
+    this.severityNumber = decoder.number();
+    this.serviceName = decoder.string();
+    this.body = decoder.string();
+    this.eventName = decoder.string();
+    this.resourceSchemaUrl = decoder.string();
+    defineProperty(this, "resourceAttributes", GET_LOG.resourceAttributes);
+    this.scopeSchemaUrl = decoder.string();
+    this.scopeName = decoder.string();
+    this.scopeVersion = decoder.string();
+    defineProperty(this, "scopeAttributes", GET_LOG.scopeAttributes);
+    defineProperty(this, "logAttributes", GET_LOG.logAttributes);
+    this.serviceAccountId = decoder.isPresent() ? decoder.string() : null;
+    setOffset(this, decoder.skipNumbers(8));
+  }
+
+  toJSON() {
+    return {
+      customer_id: this.customerId,
+      organization_id: this.organizationId,
+      workspace_id: this.workspaceId,
+      user_id: this.userId,
+      timestamp: this.timestamp.toJSON(),
+      trace_id: this.traceId,
+      span_id: this.spanId,
+      trace_flags: this.traceFlags,
+      severity_text: this.severityText,
+      severity_number: this.severityNumber,
+      service_name: this.serviceName,
+      body: this.body,
+      event_name: this.eventName,
+      resource_schema_url: this.resourceSchemaUrl,
+      resource_attributes: this.resourceAttributes,
+      scope_schema_url: this.scopeSchemaUrl,
+      scope_name: this.scopeName,
+      scope_version: this.scopeVersion,
+      scope_attributes: this.scopeAttributes,
+      log_attributes: this.logAttributes,
+      service_account_id: this.serviceAccountId,
+      ...this.extra,
+    };
+  }
+}
+
+hide(GetLog, ["body", "resourceAttributes", "scopeAttributes", "logAttributes"]);
+
+/** A page of log records. */
+class LogFeed extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new GetLog(decoder));
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.cursor = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      results: this.results.map((item) => item.toJSON()),
+      next: this.next,
+      cursor: this.cursor,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing a page of log records. */
+class GetLogs extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.logs = new LogFeed(decoder);
+  }
+
+  toJSON() {
+    return {
+      logs: this.logs.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** The lazy properties of {@link GetSpanEvaluation}. */
+const GET_SPAN_EVALUATION = {
+  timestamp: timestampProperty(0),
+  metadata: jsonProperty(1),
+};
+
+/** An evaluation of a span. */
+class GetSpanEvaluation extends LazyModel {
+  constructor(decoder) {
+    super(decoder, GET_SPAN_EVALUATION);
+    this.customerId = decoder.string();
+    this.organizationId = decoder.string();
+    this.workspaceId = decoder.string();
+    this.userId = decoder.string();
+    this.traceId = decoder.string();
+    this.spanId = decoder.string();
+    this.responseId = decoder.string();
+    this.conversationId = decoder.string();
+    defineProperty(this, "timestamp", GET_SPAN_EVALUATION.timestamp);
+    this.evaluationName = decoder.string();
+    this.scoreValue = decoder.number();
+    this.scoreLabel = decoder.string();
+    this.explanation = decoder.string();
+    defineProperty(this, "metadata", GET_SPAN_EVALUATION.metadata);
+    this.serviceAccountId = decoder.isPresent() ? decoder.string() : null;
+    setOffset(this, decoder.skipNumbers(4));
+  }
+
+  toJSON() {
+    return {
+      customer_id: this.customerId,
+      organization_id: this.organizationId,
+      workspace_id: this.workspaceId,
+      user_id: this.userId,
+      trace_id: this.traceId,
+      span_id: this.spanId,
+      response_id: this.responseId,
+      conversation_id: this.conversationId,
+      timestamp: this.timestamp.toJSON(),
+      evaluation_name: this.evaluationName,
+      score_value: this.scoreValue,
+      score_label: this.scoreLabel,
+      explanation: this.explanation,
+      metadata: this.metadata,
+      service_account_id: this.serviceAccountId,
+      ...this.extra,
+    };
+  }
+}
+
+hide(GetSpanEvaluation, ["explanation", "metadata"]);
+
+/** A page of evaluations. */
+class SpanEvaluationFeed extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.results = decoder.array(() => new GetSpanEvaluation(decoder));
+    this.next = decoder.isPresent() ? decoder.string() : null;
+    this.cursor = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      results: this.results.map((item) => item.toJSON()),
+      next: this.next,
+      cursor: this.cursor,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing a page of evaluations. */
+class GetSpanEvaluations extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.spanEvaluations = new SpanEvaluationFeed(decoder);
+  }
+
+  toJSON() {
+    return {
+      span_evaluations: this.spanEvaluations.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** Operator of search expressions. */
+const OtelFieldOperator = Object.freeze({
+  eq: "eq",
+  neq: "neq",
+  lt: "lt",
+  lte: "lte",
+  gt: "gt",
+  gte: "gte",
+  like: "like",
+  ilike: "ilike",
+  not_like: "not_like",
+  not_ilike: "not_ilike",
+  between: "between",
+  not_between: "not_between",
+  in: "in",
+  not_in: "not_in",
+  exists: "exists",
+  not_exists: "not_exists",
+  regexp: "regexp",
+  not_regexp: "not_regexp",
+  contains: "contains",
+  not_contains: "not_contains",
+  has: "has",
+  hasAny: "hasAny",
+  hasAll: "hasAll",
+  hasToken: "hasToken",
+});
+
+/** How the values of a measure are combined. */
+const MetricAggregation = Object.freeze({
+  count: "count",
+  count_distinct: "count_distinct",
+  sum: "sum",
+  avg: "avg",
+  min: "min",
+  max: "max",
+  p50: "p50",
+  p90: "p90",
+  p95: "p95",
+  p99: "p99",
+});
+
+/** A field of spans, traces, log records or span evaluations. */
+class OtelFieldDefinition extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.name = decoder.string();
+    this.label = decoder.string();
+    this.type = decoder.string();
+    this.supportedOperators = decoder.array(() => decoder.string());
+    this.supportedAggregations = decoder.array(() => decoder.string());
+    this.group = decoder.isPresent() ? decoder.string() : null;
+    this.sourceAttributeKey = decoder.isPresent() ? decoder.string() : null;
+  }
+
+  toJSON() {
+    return {
+      name: this.name,
+      label: this.label,
+      type: this.type,
+      supported_operators: this.supportedOperators,
+      supported_aggregations: this.supportedAggregations,
+      group: this.group,
+      source_attribute_key: this.sourceAttributeKey,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the fields of spans. */
+class GetSpanFields extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.fieldDefinitions = decoder.array(() => new OtelFieldDefinition(decoder));
+  }
+
+  toJSON() {
+    return {
+      field_definitions: this.fieldDefinitions.map((item) => item.toJSON()),
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the fields of span evaluations. */
+class GetSpanEvaluationFields extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.fieldDefinitions = decoder.array(() => new OtelFieldDefinition(decoder));
+  }
+
+  toJSON() {
+    return {
+      field_definitions: this.fieldDefinitions.map((item) => item.toJSON()),
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the fields of traces. */
+class GetTraceFields extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.fieldDefinitions = decoder.array(() => new OtelFieldDefinition(decoder));
+  }
+
+  toJSON() {
+    return {
+      field_definitions: this.fieldDefinitions.map((item) => item.toJSON()),
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the fields of log records. */
+class GetLogFields extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.fieldDefinitions = decoder.array(() => new OtelFieldDefinition(decoder));
+  }
+
+  toJSON() {
+    return {
+      field_definitions: this.fieldDefinitions.map((item) => item.toJSON()),
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the values of a span field. */
+class GetSpanFieldOptions extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.options = decoder.isPresent() ? decoder.array(() => decoder.string()) : null;
+  }
+
+  toJSON() {
+    return {
+      options: this.options,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the values of a span evaluation field. */
+class GetSpanEvaluationFieldOptions extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.options = decoder.isPresent() ? decoder.array(() => decoder.string()) : null;
+  }
+
+  toJSON() {
+    return {
+      options: this.options,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the values of a trace field. */
+class GetTraceFieldOptions extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.options = decoder.isPresent() ? decoder.array(() => decoder.string()) : null;
+  }
+
+  toJSON() {
+    return {
+      options: this.options,
+      ...this.extra,
+    };
+  }
+}
+
+/** Response containing the values of a log field. */
+class GetLogFieldOptions extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.options = decoder.isPresent() ? decoder.array(() => decoder.string()) : null;
+  }
+
+  toJSON() {
+    return {
+      options: this.options,
+      ...this.extra,
+    };
+  }
+}
+
+/** The lazy properties of {@link AggregationRow}. */
+const AGGREGATION_ROW = {
+  dimensions: jsonProperty(0),
+};
+
+/** A computed value. */
+class AggregationRow extends LazyModel {
+  constructor(decoder) {
+    super(decoder, AGGREGATION_ROW);
+    this.metricName = decoder.string();
+    this.metricValue = decoder.isPresent() ? decoder.number() : null;
+    this.timeBucket = decoder.isPresent() ? decoder.timestamp() : null;
+    defineProperty(this, "dimensions", AGGREGATION_ROW.dimensions);
+    setOffset(this, decoder.skipNumbers(2));
+  }
+
+  get dimensionsText() {
+    return receivedText(this, 0);
+  }
+
+  toJSON() {
+    return {
+      metric_name: this.metricName,
+      metric_value: this.metricValue,
+      time_bucket: this.timeBucket?.toJSON() ?? null,
+      dimensions: this.dimensions,
+      ...this.extra,
+    };
+  }
+}
+
+hide(AggregationRow, ["dimensions"]);
+
+/** The time range of an aggregation. */
+class AggregationMeta extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.fromTimestamp = decoder.timestamp();
+    this.toTimestamp = decoder.timestamp();
+    this.granularitySeconds = decoder.isPresent() ? decoder.number() : null;
+  }
+
+  toJSON() {
+    return {
+      from_timestamp: this.fromTimestamp.toJSON(),
+      to_timestamp: this.toTimestamp.toJSON(),
+      granularity_seconds: this.granularitySeconds,
+      ...this.extra,
+    };
+  }
+}
+
+/** Computed values and their time range. */
+class Aggregation extends Model {
+  constructor(decoder) {
+    super(decoder);
+    this.data = decoder.array(() => new AggregationRow(decoder));
+    this.meta = new AggregationMeta(decoder);
+  }
+
+  toJSON() {
+    return {
+      data: this.data.map((item) => item.toJSON()),
+      meta: this.meta.toJSON(),
+      ...this.extra,
+    };
+  }
+}
+
+/** What a judge answers with: one of several classes, or a number. */
+const JudgeOutputType = Object.freeze({
+  CLASSIFICATION: "CLASSIFICATION",
+  REGRESSION: "REGRESSION",
+});
+
+/** Order of results. */
+const SortOrder = Object.freeze({
+  asc: "asc",
+  desc: "desc",
+});
+
+/** Length of a time bucket. `auto` selects one that fits the time range. */
+const TimestampGranularity = Object.freeze({
+  auto: "auto",
+  second: "second",
+  minute: "minute",
+  hour: "hour",
+  day: "day",
+  week: "week",
+  month: "month",
+});
+
+/** Attributes of a span that a value is read from. */
+const SpanDatasetSourceNamespace = Object.freeze({
+  span_attributes: "span_attributes",
+  resource_attributes: "resource_attributes",
+});
+
 /** Machine-readable error code. */
 const ErrorCode = Object.freeze({
   UNKNOWN_ERROR: "UNKNOWN_ERROR",
@@ -423,9 +1884,25 @@ const ErrorCode = Object.freeze({
   DATASET_RECORD_FORMAT_ERROR: "DATASET_RECORD_FORMAT_ERROR",
   CAMPAIGN_NOT_FOUND: "CAMPAIGN_NOT_FOUND",
   CAMPAIGN_NO_MATCHING_EVENTS: "CAMPAIGN_NO_MATCHING_EVENTS",
+  JUDGE_NOT_FOUND: "JUDGE_NOT_FOUND",
+  JUDGE_NAME_ALREADY_EXISTS: "JUDGE_NAME_ALREADY_EXISTS",
+  JUDGE_DID_NOT_CHANGE: "JUDGE_DID_NOT_CHANGE",
+  JUDGE_ALREADY_HAS_NEW_VERSION: "JUDGE_ALREADY_HAS_NEW_VERSION",
+  JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED: "JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED",
   JUDGE_CONVERSATION_FORMAT_ERROR: "JUDGE_CONVERSATION_FORMAT_ERROR",
   JUDGE_MISTRAL_API_ERROR: "JUDGE_MISTRAL_API_ERROR",
   JUDGE_MISTRAL_API_TIMEOUT: "JUDGE_MISTRAL_API_TIMEOUT",
+  TEMPLATE_ERROR: "TEMPLATE_ERROR",
+  TEMPLATE_SYNTAX_ERROR: "TEMPLATE_SYNTAX_ERROR",
+  FIELDS_BAD_REQUEST: "FIELDS_BAD_REQUEST",
+  FIELDS_NOT_FOUND: "FIELDS_NOT_FOUND",
+  SEARCH_BAD_REQUEST: "SEARCH_BAD_REQUEST",
+  SEARCH_NOT_FOUND: "SEARCH_NOT_FOUND",
+  SEARCH_FILTER_TO_SQL_CONVERSION_ERROR: "SEARCH_FILTER_TO_SQL_CONVERSION_ERROR",
+  SEARCH_SERVICE_UNAVAILABLE: "SEARCH_SERVICE_UNAVAILABLE",
+  TRACES_FILTER_QUERY_PARSE_ERROR: "TRACES_FILTER_QUERY_PARSE_ERROR",
+  TRACE_NOT_FOUND: "TRACE_NOT_FOUND",
+  SPAN_NOT_FOUND: "SPAN_NOT_FOUND",
   DATABASE_ERROR: "DATABASE_ERROR",
   DATABASE_TIMEOUT: "DATABASE_TIMEOUT",
   DATABASE_UNAVAILABLE: "DATABASE_UNAVAILABLE",
@@ -446,10 +1923,70 @@ module.exports = {
   TaskPage,
   ListTasksResponse,
   ExportResponse,
-  JudgeRecordResponse,
   UploadedFile,
   ListFilesResponse,
   DeleteFileResponse,
   SignedUrl,
+  FilterOperator,
+  FilterCondition,
+  FilterGroup,
+  FilterPayload,
+  ChatCompletionEventPreview,
+  ChatTranscriptionEvent,
+  ChatCompletionEvent,
+  ChatCompletionEventFeed,
+  SearchChatCompletionEventsResponse,
+  SearchChatCompletionEventIdsResponse,
+  FieldType,
+  FieldDefinition,
+  FieldGroup,
+  ListChatCompletionFieldsResponse,
+  FetchChatCompletionFieldOptionsResponse,
+  FieldOptionCount,
+  FetchFieldOptionCountsResponse,
+  JudgeOutputType,
+  JudgeClassificationOutputOption,
+  JudgeClassificationOutput,
+  JudgeRegressionOutput,
+  Judge,
+  JudgePage,
+  ListJudgesResponse,
+  JudgeOutput,
+  Campaign,
+  CampaignPage,
+  ListCampaignsResponse,
+  FetchCampaignStatusResponse,
+  ChatCompletionEventPage,
+  ListCampaignSelectedEventsResponse,
+  SpanStatusCode,
+  GetSpan,
+  SpanFeed,
+  GetSpans,
+  GetTrace,
+  TraceFeed,
+  GetTraces,
+  GetLog,
+  LogFeed,
+  GetLogs,
+  SortOrder,
+  GetSpanEvaluation,
+  SpanEvaluationFeed,
+  GetSpanEvaluations,
+  OtelFieldOperator,
+  MetricAggregation,
+  OtelFieldDefinition,
+  GetSpanFields,
+  GetSpanEvaluationFields,
+  GetTraceFields,
+  GetLogFields,
+  GetSpanFieldOptions,
+  GetSpanEvaluationFieldOptions,
+  GetTraceFieldOptions,
+  GetLogFieldOptions,
+  TimestampGranularity,
+  AggregationRow,
+  AggregationMeta,
+  Aggregation,
+  SpanDatasetSourceNamespace,
   ErrorCode,
 };

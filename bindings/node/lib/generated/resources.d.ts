@@ -2,6 +2,15 @@
 // run the command again.
 
 import type {
+  FilterPayloadInput,
+  JudgeOutputUnionInput,
+  MetricDefinition,
+  TimeDimension,
+  OrderByClause,
+  TelemetrySpanReference,
+  SpanDatasetMappingContract,
+} from "./inputs.js";
+import type {
   Dataset,
   ListDatasetsResponse,
   ConversationPayload,
@@ -14,20 +23,54 @@ import type {
   ImportTask,
   ListTasksResponse,
   ExportResponse,
-  JudgeDefinitionInput,
-  JudgeRecordResponse,
   UploadedFile,
   ListFilesResponse,
   DeleteFileResponse,
   SignedUrl,
+  FilterOperator,
+  ChatCompletionEventPreview,
+  ChatCompletionEvent,
+  SearchChatCompletionEventsResponse,
+  SearchChatCompletionEventIdsResponse,
+  ListChatCompletionFieldsResponse,
+  FetchChatCompletionFieldOptionsResponse,
+  FetchFieldOptionCountsResponse,
+  JudgeOutputType,
+  Judge,
+  ListJudgesResponse,
+  JudgeOutput,
+  Campaign,
+  ListCampaignsResponse,
+  FetchCampaignStatusResponse,
+  ListCampaignSelectedEventsResponse,
+  GetSpan,
+  GetSpans,
+  GetTrace,
+  GetTraces,
+  GetLog,
+  GetLogs,
+  SortOrder,
+  GetSpanEvaluation,
+  GetSpanEvaluations,
+  GetSpanFields,
+  GetSpanEvaluationFields,
+  GetTraceFields,
+  GetLogFields,
+  GetSpanFieldOptions,
+  GetSpanEvaluationFieldOptions,
+  GetTraceFieldOptions,
+  GetLogFieldOptions,
+  Aggregation,
 } from "./models.js";
 import type { Call } from "../call.js";
 import { DatasetsBase } from "../datasets.js";
+import { CampaignsBase } from "../campaigns.js";
 import type { CallOptions } from "../options.js";
+import type { JsonObjectInput, RawJson } from "../raw-json.js";
 import type { NestedRequest } from "../request.js";
 import type { TaskRequest } from "../task.js";
 import type { Download, FileInput } from "../transfer.js";
-import type { Pager, PagerOptions } from "../pager.js";
+import type { FeedOptions, FeedPager, Pager, PagerOptions } from "../pager.js";
 
 /** Request of {@link Datasets.list}. */
 export interface ListDatasetsRequest {
@@ -196,6 +239,26 @@ export type ImportFromDatasetRecordsNestedRequest = NestedRequest<
   "datasetRecordIds"
 >;
 
+/** Request of {@link Datasets.importFromSpans}. */
+export interface ImportFromSpansRequest extends TaskRequest {
+  /** ID of the dataset (a UUID), or its slug if the server assigns one. */
+  datasetId: string;
+  /** Spans to import, in the order of the records. Limits: 1 to 10000 items. */
+  spanReferences: readonly TelemetrySpanReference[];
+  /** How payloads are built. */
+  mappingContract: SpanDatasetMappingContract;
+}
+
+/**
+ * {@link ImportFromSpansRequest} in the form of the official SDK, which has the fields of the body
+ * in `importDatasetFromSpansRequest`.
+ */
+export type ImportFromSpansNestedRequest = NestedRequest<
+  ImportFromSpansRequest,
+  "importDatasetFromSpansRequest",
+  "spanReferences" | "mappingContract"
+>;
+
 /** Request of {@link Datasets.exportToJsonl}. */
 export interface ExportToJsonlRequest {
   /** ID of the dataset (a UUID), or its slug if the server assigns one. */
@@ -285,7 +348,7 @@ export interface JudgeRecordRequest {
   /** ID of the record. */
   datasetRecordId: string;
   /** Definition of the judge. */
-  judgeDefinition: JudgeDefinitionInput | null;
+  judgeDefinition: CreateJudgeRequest;
 }
 
 /**
@@ -350,11 +413,679 @@ export interface GetSignedUrlRequest {
   expiry?: number | undefined;
 }
 
-/** The operations of `datasets`. */
+/** Request of {@link ChatCompletionEvents.search}. */
+export interface SearchEventsRequest {
+  /** Filter of the events. */
+  searchParams: FilterPayloadInput;
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /** Names of the fields to return in `extra_fields`; none if omitted. */
+  extraFields?: readonly string[] | null | undefined;
+}
+
+/**
+ * {@link SearchEventsRequest} in the form of the official SDK, which has the fields of the body in
+ * `searchChatCompletionEventsRequest`.
+ */
+export type SearchEventsNestedRequest = NestedRequest<
+  SearchEventsRequest,
+  "searchChatCompletionEventsRequest",
+  "searchParams" | "extraFields"
+>;
+
+/** Request of {@link ChatCompletionEvents.iter}. */
+export interface IterEventsRequest extends FeedOptions {
+  /** Filter of the events. */
+  searchParams: FilterPayloadInput;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /** Names of the fields to return in `extra_fields`; none if omitted. */
+  extraFields?: readonly string[] | null | undefined;
+}
+
+/** Request of {@link ChatCompletionEvents.searchIds}. */
+export interface SearchEventIdsRequest {
+  /** Filter of the events. */
+  searchParams: FilterPayloadInput;
+  /** Has no effect on the response. */
+  extraFields?: readonly string[] | null | undefined;
+}
+
+/** Request of {@link ChatCompletionEvents.fetch}. */
+export interface FetchEventRequest {
+  /** ID of the chat completion event. */
+  eventId: string;
+}
+
+/** Request of {@link ChatCompletionEvents.fetchSimilarEvents}. */
+export interface FetchSimilarEventsRequest {
+  /** ID of the chat completion event. */
+  eventId: string;
+}
+
+/** Request of {@link ChatCompletionEvents.judge}. */
+export interface JudgeEventRequest {
+  /** ID of the chat completion event. */
+  eventId: string;
+  /** Definition of the judge. */
+  judgeDefinition: CreateJudgeRequest;
+}
+
+/**
+ * {@link JudgeEventRequest} in the form of the official SDK, which has the fields of the body in
+ * `judgeChatCompletionEventRequest`.
+ */
+export type JudgeEventNestedRequest = NestedRequest<
+  JudgeEventRequest,
+  "judgeChatCompletionEventRequest",
+  "judgeDefinition"
+>;
+
+/** Request of {@link Fields.fetchOptions}. */
+export interface FetchEventFieldOptionsRequest {
+  /** Name of the field. */
+  fieldName: string;
+  /** Filter operator that the values are for. */
+  operator: FilterOperator;
+}
+
+/** Request of {@link Fields.fetchOptionCounts}. */
+export interface FetchEventFieldOptionCountsRequest {
+  /** Name of the field. */
+  fieldName: string;
+  /** Filter of the events; all events if omitted. */
+  filterParams?: FilterPayloadInput | null | undefined;
+}
+
+/**
+ * {@link FetchEventFieldOptionCountsRequest} in the form of the official SDK, which has the fields
+ * of the body in `fetchFieldOptionCountsRequest`.
+ */
+export type FetchEventFieldOptionCountsNestedRequest = NestedRequest<
+  FetchEventFieldOptionCountsRequest,
+  "fetchFieldOptionCountsRequest",
+  "filterParams"
+>;
+
+/** Request of {@link Judges.list}. */
+export interface ListJudgesRequest {
+  /** Types of the judges to return; all if omitted. */
+  typeFilter?: readonly JudgeOutputType[] | null | undefined;
+  /** Models of the judges to return; all if omitted. */
+  modelFilter?: readonly string[] | null | undefined;
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Page number, starting from 1. Limits: at least 1. Default: 1. */
+  page?: number | undefined;
+  /** Case-insensitive substring to search for in names. */
+  q?: string | null | undefined;
+}
+
+/** Request of {@link Judges.iter}. */
+export interface IterJudgesRequest extends PagerOptions {
+  /** Types of the judges to return; all if omitted. */
+  typeFilter?: readonly JudgeOutputType[] | null | undefined;
+  /** Models of the judges to return; all if omitted. */
+  modelFilter?: readonly string[] | null | undefined;
+  /** Case-insensitive substring to search for in names. */
+  q?: string | null | undefined;
+}
+
+/** Request of {@link Judges.create}. */
+export interface CreateJudgeRequest {
+  /** Name of the judge. Limits: 5 to 50 characters. */
+  name: string;
+  /** Description of the judge. Limits: at most 500 characters. */
+  description: string;
+  /** Model that judges. Limits: at most 500 characters. */
+  modelName: string;
+  /** What the judge answers with. */
+  output: JudgeOutputUnionInput;
+  /**
+   * Jinja2 template of the instructions for the model. Variables: `conversation_history`,
+   * `user_message`, `assistant_message`, `system_prompt`, `available_tools`,
+   * `answer_type_definition` and `properties`. Limits: at most 10000 characters.
+   */
+  instructions: string;
+  /** Tools that the model may call; may be empty. */
+  tools: readonly string[];
+}
+
+/** Request of {@link Judges.fetch}. */
+export interface FetchJudgeRequest {
+  /** ID of the judge. */
+  judgeId: string;
+}
+
+/** Request of {@link Judges.update}. */
+export interface UpdateJudgeRequest {
+  /** ID of the judge. */
+  judgeId: string;
+  /** Name of the judge. Limits: 5 to 50 characters. */
+  name: string;
+  /** Description of the judge. Limits: at most 500 characters. */
+  description: string;
+  /** Model that judges. Limits: at most 500 characters. */
+  modelName: string;
+  /** What the judge answers with. */
+  output: JudgeOutputUnionInput;
+  /**
+   * Jinja2 template of the instructions for the model. Variables: `conversation_history`,
+   * `user_message`, `assistant_message`, `system_prompt`, `available_tools`,
+   * `answer_type_definition` and `properties`. Limits: at most 10000 characters.
+   */
+  instructions: string;
+  /** Tools that the model may call; may be empty. */
+  tools: readonly string[];
+}
+
+/**
+ * {@link UpdateJudgeRequest} in the form of the official SDK, which has the fields of the body in
+ * `updateJudgeRequest`.
+ */
+export type UpdateJudgeNestedRequest = NestedRequest<
+  UpdateJudgeRequest,
+  "updateJudgeRequest",
+  "name" | "description" | "modelName" | "output" | "instructions" | "tools"
+>;
+
+/** Request of {@link Judges.delete}. */
+export interface DeleteJudgeRequest {
+  /** ID of the judge. */
+  judgeId: string;
+}
+
+/** Request of {@link Judges.judgeConversation}. */
+export interface JudgeConversationRequest {
+  /** ID of the judge. */
+  judgeId: string;
+  /** Messages in order, each an object such as `{"role": "user", "content": "…"}`. */
+  messages: readonly (RawJson | JsonObjectInput)[];
+  /** Values of `properties` in the instructions of the judge. */
+  properties?: RawJson | JsonObjectInput | null | undefined;
+}
+
+/**
+ * {@link JudgeConversationRequest} in the form of the official SDK, which has the fields of the
+ * body in `judgeConversationRequest`.
+ */
+export type JudgeConversationNestedRequest = NestedRequest<
+  JudgeConversationRequest,
+  "judgeConversationRequest",
+  "messages" | "properties"
+>;
+
+/** Request of {@link Campaigns.list}. */
+export interface ListCampaignsRequest {
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Page number, starting from 1. Limits: at least 1. Default: 1. */
+  page?: number | undefined;
+  /** Case-insensitive substring to search for in names. */
+  q?: string | null | undefined;
+}
+
+/** Request of {@link Campaigns.iter}. */
+export interface IterCampaignsRequest extends PagerOptions {
+  /** Case-insensitive substring to search for in names. */
+  q?: string | null | undefined;
+}
+
+/** Request of {@link Campaigns.create}. */
+export interface CreateCampaignRequest {
+  /** Filter of the events to judge. */
+  searchParams: FilterPayloadInput;
+  /** ID of the judge. */
+  judgeId: string;
+  /** Name of the campaign. Limits: 5 to 50 characters. */
+  name: string;
+  /** Description of the campaign. */
+  description: string;
+  /** Maximum number of events to judge. The newest ones are selected. Limits: 1 to 10000. */
+  maxNbEvents: number;
+}
+
+/** Request of {@link Campaigns.fetch}. */
+export interface FetchCampaignRequest {
+  /** ID of the campaign. */
+  campaignId: string;
+}
+
+/** Request of {@link Campaigns.delete}. */
+export interface DeleteCampaignRequest {
+  /** ID of the campaign. */
+  campaignId: string;
+}
+
+/** Request of {@link Campaigns.fetchStatus}. */
+export interface FetchCampaignStatusRequest {
+  /** ID of the campaign. */
+  campaignId: string;
+}
+
+/** Request of {@link Campaigns.listEvents}. */
+export interface ListCampaignEventsRequest {
+  /** ID of the campaign. */
+  campaignId: string;
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Page number, starting from 1. Limits: at least 1. Default: 1. */
+  page?: number | undefined;
+}
+
+/** Request of {@link Campaigns.iterEvents}. */
+export interface IterCampaignEventsRequest extends PagerOptions {
+  /** ID of the campaign. */
+  campaignId: string;
+}
+
+/** Request of {@link Spans.searchSpans}. */
+export interface SearchSpansRequest {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+}
+
+/**
+ * {@link SearchSpansRequest} in the form of the official SDK, which has the fields of the body in
+ * `spansRequest`.
+ */
+export type SearchSpansNestedRequest = NestedRequest<
+  SearchSpansRequest,
+  "spansRequest",
+  "searchExpression"
+>;
+
+/** Request of {@link Spans.iterSpans}. */
+export interface IterSpansRequest extends FeedOptions {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+}
+
+/** Request of {@link Spans.aggregate}. */
+export interface AggregateSpansRequest {
+  /** What to compute. */
+  metric: MetricDefinition;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Fields by whose values the results are grouped. */
+  dimensions?: readonly string[] | undefined;
+  /** Groups the results by time, too. */
+  timeDimension?: TimeDimension | null | undefined;
+  /** Search expression, such as `service_name = 'shop'`; everything is included if omitted. */
+  searchExpression?: string | null | undefined;
+  /** How the results are ordered. */
+  orderBy?: readonly OrderByClause[] | null | undefined;
+  /** Maximum number of results. Limits: 1 to 10000. Default: 1000. */
+  limit?: number | undefined;
+}
+
+/**
+ * {@link AggregateSpansRequest} in the form of the official SDK, which has the fields of the body
+ * in `aggregationRequest`.
+ */
+export type AggregateSpansNestedRequest = NestedRequest<
+  AggregateSpansRequest,
+  "aggregationRequest",
+  "metric" | "dimensions" | "timeDimension" | "searchExpression" | "orderBy" | "limit"
+>;
+
+/** Request of {@link Spans.searchSpanEvaluations}. */
+export interface SearchSpanEvaluationsRequest {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+}
+
+/**
+ * {@link SearchSpanEvaluationsRequest} in the form of the official SDK, which has the fields of the
+ * body in `spanEvaluationsRequest`.
+ */
+export type SearchSpanEvaluationsNestedRequest = NestedRequest<
+  SearchSpanEvaluationsRequest,
+  "spanEvaluationsRequest",
+  "searchExpression"
+>;
+
+/** Request of {@link Spans.iterSpanEvaluations}. */
+export interface IterSpanEvaluationsRequest extends FeedOptions {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+}
+
+/** Request of {@link Spans.searchLatestSpanEvaluations}. */
+export interface SearchLatestSpanEvaluationsRequest {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+}
+
+/**
+ * {@link SearchLatestSpanEvaluationsRequest} in the form of the official SDK, which has the fields
+ * of the body in `spanEvaluationsRequest`.
+ */
+export type SearchLatestSpanEvaluationsNestedRequest = NestedRequest<
+  SearchLatestSpanEvaluationsRequest,
+  "spanEvaluationsRequest",
+  "searchExpression"
+>;
+
+/** Request of {@link Spans.iterLatestSpanEvaluations}. */
+export interface IterLatestSpanEvaluationsRequest extends FeedOptions {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+}
+
+/** Request of {@link Spans.aggregateSpanEvaluations}. */
+export interface AggregateSpanEvaluationsRequest {
+  /** What to compute. */
+  metric: MetricDefinition;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Fields by whose values the results are grouped. */
+  dimensions?: readonly string[] | undefined;
+  /** Groups the results by time, too. */
+  timeDimension?: TimeDimension | null | undefined;
+  /** Search expression, such as `service_name = 'shop'`; everything is included if omitted. */
+  searchExpression?: string | null | undefined;
+  /** How the results are ordered. */
+  orderBy?: readonly OrderByClause[] | null | undefined;
+  /** Maximum number of results. Limits: 1 to 10000. Default: 1000. */
+  limit?: number | undefined;
+}
+
+/**
+ * {@link AggregateSpanEvaluationsRequest} in the form of the official SDK, which has the fields of
+ * the body in `aggregationRequest`.
+ */
+export type AggregateSpanEvaluationsNestedRequest = NestedRequest<
+  AggregateSpanEvaluationsRequest,
+  "aggregationRequest",
+  "metric" | "dimensions" | "timeDimension" | "searchExpression" | "orderBy" | "limit"
+>;
+
+/** Request of {@link Spans.fetchSpanFieldOptions}. */
+export interface FetchSpanFieldOptionsRequest {
+  /**
+   * Name of the field. A key of a map is written as in search expressions, such as
+   * `span_attributes['http.method']`.
+   */
+  fieldName: string;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+}
+
+/** Request of {@link Spans.fetchSpanEvalFieldOptions}. */
+export interface FetchSpanEvaluationFieldOptionsRequest {
+  /**
+   * Name of the field. A key of a map is written as in search expressions, such as
+   * `span_attributes['http.method']`.
+   */
+  fieldName: string;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+}
+
+/** Request of {@link Traces.search}. */
+export interface SearchTracesRequest {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+}
+
+/**
+ * {@link SearchTracesRequest} in the form of the official SDK, which has the fields of the body in
+ * `tracesRequest`.
+ */
+export type SearchTracesNestedRequest = NestedRequest<
+  SearchTracesRequest,
+  "tracesRequest",
+  "searchExpression"
+>;
+
+/** Request of {@link Traces.iter}. */
+export interface IterTracesRequest extends FeedOptions {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+}
+
+/** Request of {@link Traces.aggregate}. */
+export interface AggregateTracesRequest {
+  /** What to compute. */
+  metric: MetricDefinition;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Fields by whose values the results are grouped. */
+  dimensions?: readonly string[] | undefined;
+  /** Groups the results by time, too. */
+  timeDimension?: TimeDimension | null | undefined;
+  /** Search expression, such as `service_name = 'shop'`; everything is included if omitted. */
+  searchExpression?: string | null | undefined;
+  /** How the results are ordered. */
+  orderBy?: readonly OrderByClause[] | null | undefined;
+  /** Maximum number of results. Limits: 1 to 10000. Default: 1000. */
+  limit?: number | undefined;
+}
+
+/**
+ * {@link AggregateTracesRequest} in the form of the official SDK, which has the fields of the body
+ * in `aggregationRequest`.
+ */
+export type AggregateTracesNestedRequest = NestedRequest<
+  AggregateTracesRequest,
+  "aggregationRequest",
+  "metric" | "dimensions" | "timeDimension" | "searchExpression" | "orderBy" | "limit"
+>;
+
+/** Request of {@link Traces.getTraceById}. */
+export interface GetTraceByIdRequest {
+  /** ID of the trace, as 32 hexadecimal digits. */
+  traceId: string;
+}
+
+/** Request of {@link Traces.getTraceSpans}. */
+export interface GetTraceSpansRequest {
+  /** ID of the trace, as 32 hexadecimal digits. */
+  traceId: string;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+}
+
+/** Request of {@link Traces.iterTraceSpans}. */
+export interface IterTraceSpansRequest extends FeedOptions {
+  /** ID of the trace, as 32 hexadecimal digits. */
+  traceId: string;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+}
+
+/** Request of {@link Traces.getSpanById}. */
+export interface GetSpanByIdRequest {
+  /** ID of the trace, as 32 hexadecimal digits. */
+  traceId: string;
+  /** ID of the span, as 16 hexadecimal digits. */
+  spanId: string;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+}
+
+/** Request of {@link Traces.fetchOptions}. */
+export interface FetchTraceFieldOptionsRequest {
+  /**
+   * Name of the field. A key of a map is written as in search expressions, such as
+   * `span_attributes['http.method']`.
+   */
+  fieldName: string;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+}
+
+/** Request of {@link Logs.search}. */
+export interface SearchLogsRequest {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Number of results per page; 0 returns only the count. Limits: 0 to 100. Default: 50. */
+  pageSize?: number | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+  /** Order of the records by time: `desc` (default), newest first, or `asc`. */
+  order?: SortOrder | undefined;
+}
+
+/**
+ * {@link SearchLogsRequest} in the form of the official SDK, which has the fields of the body in
+ * `logsRequest`.
+ */
+export type SearchLogsNestedRequest = NestedRequest<
+  SearchLogsRequest,
+  "logsRequest",
+  "searchExpression" | "order"
+>;
+
+/** Request of {@link Logs.iter}. */
+export interface IterLogsRequest extends FeedOptions {
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+  /** Cursor of the previous page, to get the next one; omit it to get the first page. */
+  cursor?: string | null | undefined;
+  /**
+   * Search expression, such as `service_name = 'shop' AND duration_ns > 1000000`; everything
+   * matches if omitted.
+   */
+  searchExpression?: string | null | undefined;
+  /** Order of the records by time: `desc` (default), newest first, or `asc`. */
+  order?: SortOrder | undefined;
+}
+
+/** Request of {@link Logs.fetchOptions}. */
+export interface FetchLogFieldOptionsRequest {
+  /**
+   * Name of the field. A key of a map is written as in search expressions, such as
+   * `span_attributes['http.method']`.
+   */
+  fieldName: string;
+  /** Start of the time range, inclusive; unbounded if omitted. */
+  from?: Date | string | null | undefined;
+  /** End of the time range, exclusive; unbounded if omitted. */
+  to?: Date | string | null | undefined;
+}
+
+/** Datasets, their records, imports, exports and import tasks. */
 export class Datasets extends DatasetsBase {
   private constructor();
 
-  /** The operations of `datasets.records`. */
+  /** Individual records, addressed by record ID. */
   readonly records: Records;
 
   /**
@@ -499,6 +1230,8 @@ export class Datasets extends DatasetsBase {
   /**
    * Starts an import task that adds a record for each event selected by a campaign.
    *
+   * Servers of the third generation of the API do not have this operation.
+   *
    * @returns The import task, which runs in the background.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
    * request is sent.
@@ -512,6 +1245,8 @@ export class Datasets extends DatasetsBase {
 
   /**
    * Starts an import task that adds a record for each of the given chat completion events.
+   *
+   * Servers of the third generation of the API do not have this operation.
    *
    * @returns The import task, which runs in the background.
    * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
@@ -578,6 +1313,27 @@ export class Datasets extends DatasetsBase {
   ): Call<ImportTask>;
 
   /**
+   * Starts an import task that adds a record for each of the given spans.
+   *
+   * The payload of a record is built from attributes of its span; its properties are `trace_id` and
+   * `span_id`. Spans that do not exist are skipped. Only servers of the third generation of the API
+   * have this operation.
+   *
+   * @returns The import task, which runs in the background.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const importTask = await mistral.datasets.importFromSpans({ datasetId, spanReferences, mappingContract });
+   * ```
+   */
+  importFromSpans(
+    request: ImportFromSpansRequest | ImportFromSpansNestedRequest,
+    options?: CallOptions,
+  ): Call<ImportTask>;
+
+  /**
    * Exports all records of a dataset to a JSONL file, one record per line, and returns a presigned
    * URL for downloading the file.
    *
@@ -637,7 +1393,7 @@ export class Datasets extends DatasetsBase {
   iterTasks(request: IterTasksRequest, options?: CallOptions): Pager<ImportTask>;
 }
 
-/** The operations of `datasets.records`. */
+/** Individual records, addressed by record ID. */
 export class Records {
   private constructor();
 
@@ -733,16 +1489,16 @@ export class Records {
    * @throws {MistralError} If the request fails; the subclass identifies the failure.
    * @example
    * ```js
-   * const judgeRecordResponse = await mistral.datasets.records.judge({ datasetRecordId, judgeDefinition });
+   * const judgeOutput = await mistral.datasets.records.judge({ datasetRecordId, judgeDefinition });
    * ```
    */
   judge(
     request: JudgeRecordRequest | JudgeRecordNestedRequest,
     options?: CallOptions,
-  ): Call<JudgeRecordResponse>;
+  ): Call<JudgeOutput>;
 }
 
-/** The operations of `files`. */
+/** Uploaded files, which can be imported into datasets. */
 export class Files {
   private constructor();
 
@@ -837,13 +1593,937 @@ export class Files {
   getSignedUrl(request: GetSignedUrlRequest, options?: CallOptions): Call<SignedUrl>;
 }
 
+/** Recorded chat completions, and the filters to find them. */
+export class ChatCompletionEvents {
+  private constructor();
+
+  /** Fields of chat completion events. */
+  readonly fields: Fields;
+
+  /**
+   * Returns the chat completion events that match a filter, newest first, one page at a time.
+   *
+   * Servers of the third generation of the API do not have this operation.
+   *
+   * @returns A page of events.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { completionEvents } = await mistral.chatCompletionEvents.search({ searchParams });
+   * ```
+   */
+  search(
+    request: SearchEventsRequest | SearchEventsNestedRequest,
+    options?: CallOptions,
+  ): Call<SearchChatCompletionEventsResponse>;
+
+  /**
+   * Iterates over all items of {@link search}. No request is sent before the first item is
+   * requested; a further page is requested when the previous one has been read, and leaving the
+   * loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.chatCompletionEvents.iter({ searchParams })) console.log(item.eventId);
+   * ```
+   */
+  iter(request: IterEventsRequest, options?: CallOptions): FeedPager<ChatCompletionEventPreview>;
+
+  /**
+   * Returns the IDs of all chat completion events that match a filter, newest first.
+   *
+   * Servers of the third generation of the API do not have this operation.
+   *
+   * @returns The IDs of the events.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { completionEventIds } = await mistral.chatCompletionEvents.searchIds({ searchParams });
+   * ```
+   */
+  searchIds(
+    request: SearchEventIdsRequest,
+    options?: CallOptions,
+  ): Call<SearchChatCompletionEventIdsResponse>;
+
+  /**
+   * Returns a chat completion event with its messages and all of its fields.
+   *
+   * Servers of the third generation of the API do not have this operation.
+   *
+   * @returns The event.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const chatCompletionEvent = await mistral.chatCompletionEvents.fetch({ eventId });
+   * ```
+   */
+  fetch(request: FetchEventRequest, options?: CallOptions): Call<ChatCompletionEvent>;
+
+  /**
+   * Returns the events that are most similar to an event, the most similar first.
+   *
+   * The response is not paginated. Servers of the third generation of the API do not have this
+   * operation.
+   *
+   * @returns The similar events.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { completionEvents } = await mistral.chatCompletionEvents.fetchSimilarEvents({ eventId });
+   * ```
+   */
+  fetchSimilarEvents(
+    request: FetchSimilarEventsRequest,
+    options?: CallOptions,
+  ): Call<SearchChatCompletionEventsResponse>;
+
+  /**
+   * Evaluates an event with a model, using the judge definition in the request.
+   *
+   * Servers of the third generation of the API do not have this operation.
+   *
+   * @returns Analysis and answer of the judge.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const judgeOutput = await mistral.chatCompletionEvents.judge({ eventId, judgeDefinition });
+   * ```
+   */
+  judge(
+    request: JudgeEventRequest | JudgeEventNestedRequest,
+    options?: CallOptions,
+  ): Call<JudgeOutput>;
+}
+
+/** Fields of chat completion events. */
+export class Fields {
+  private constructor();
+
+  /**
+   * Returns the fields by which chat completion events can be filtered, with the operators of each.
+   *
+   * Servers of the third generation of the API do not have this operation.
+   *
+   * @returns The fields and their groups.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const listChatCompletionFieldsResponse = await mistral.chatCompletionEvents.fields.list();
+   * ```
+   */
+  list(
+    request?: Record<string, never>,
+    options?: CallOptions,
+  ): Call<ListChatCompletionFieldsResponse>;
+
+  /**
+   * Returns the values that a field of chat completion events can be compared with, or null if it
+   * is free text.
+   *
+   * Servers of the third generation of the API do not have this operation.
+   *
+   * @returns The values.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { options } = await mistral.chatCompletionEvents.fields.fetchOptions({ fieldName, operator });
+   * ```
+   */
+  fetchOptions(
+    request: FetchEventFieldOptionsRequest,
+    options?: CallOptions,
+  ): Call<FetchChatCompletionFieldOptionsResponse>;
+
+  /**
+   * Returns how many of the events that match a filter have each value of a field, the most
+   * frequent value first.
+   *
+   * Servers of the third generation of the API do not have this operation.
+   *
+   * @returns The counts.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { counts } = await mistral.chatCompletionEvents.fields.fetchOptionCounts({ fieldName });
+   * ```
+   */
+  fetchOptionCounts(
+    request: FetchEventFieldOptionCountsRequest | FetchEventFieldOptionCountsNestedRequest,
+    options?: CallOptions,
+  ): Call<FetchFieldOptionCountsResponse>;
+}
+
+/** Judges, which evaluate conversations with a model. */
+export class Judges {
+  private constructor();
+
+  /**
+   * Returns the judges in the workspace, newest first, one page at a time.
+   *
+   * @returns A page of judges.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { judges } = await mistral.judges.list();
+   * ```
+   */
+  list(request?: ListJudgesRequest, options?: CallOptions): Call<ListJudgesResponse>;
+
+  /**
+   * Iterates over all items of {@link list}. No request is sent before the first item is requested;
+   * further pages are prefetched, and leaving the loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.judges.iter()) console.log(item.id);
+   * ```
+   */
+  iter(request?: IterJudgesRequest, options?: CallOptions): Pager<Judge>;
+
+  /**
+   * Creates a judge.
+   *
+   * Fails with `JUDGE_NAME_ALREADY_EXISTS` if another judge has the same name, and with
+   * `TEMPLATE_SYNTAX_ERROR` if the instructions are not a valid template.
+   *
+   * @returns The created judge.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const judge = await mistral.judges.create({ name, description, modelName, output, instructions, tools });
+   * ```
+   */
+  create(request: CreateJudgeRequest, options?: CallOptions): Call<Judge>;
+
+  /**
+   * Returns a judge.
+   *
+   * Fails with `JUDGE_NOT_FOUND` if it does not exist.
+   *
+   * @returns The judge.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const judge = await mistral.judges.fetch({ judgeId });
+   * ```
+   */
+  fetch(request: FetchJudgeRequest, options?: CallOptions): Call<Judge>;
+
+  /**
+   * Replaces the definition of a judge.
+   *
+   * Fails with `JUDGE_DID_NOT_CHANGE` if it is the same as before, and in the first two generations
+   * of the API with `JUDGE_USED_IN_CAMPAIGN_CANNOT_BE_UPDATED` if a campaign uses the judge.
+   *
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * await mistral.judges.update({ judgeId, name, description, modelName, output, instructions, tools });
+   * ```
+   */
+  update(request: UpdateJudgeRequest | UpdateJudgeNestedRequest, options?: CallOptions): Call<void>;
+
+  /**
+   * Deletes a judge.
+   *
+   * Answers that it gave are kept.
+   *
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * await mistral.judges.delete({ judgeId });
+   * ```
+   */
+  delete(request: DeleteJudgeRequest, options?: CallOptions): Call<void>;
+
+  /**
+   * Evaluates a conversation with a judge of the workspace.
+   *
+   * @returns Analysis and answer of the judge.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const judgeOutput = await mistral.judges.judgeConversation({ judgeId, messages });
+   * ```
+   */
+  judgeConversation(
+    request: JudgeConversationRequest | JudgeConversationNestedRequest,
+    options?: CallOptions,
+  ): Call<JudgeOutput>;
+}
+
+/** Campaigns, which evaluate recorded events with a judge. */
+export class Campaigns extends CampaignsBase {
+  private constructor();
+
+  /**
+   * Returns the campaigns in the workspace, newest first, one page at a time.
+   *
+   * Servers of the third generation of the API do not have this operation.
+   *
+   * @returns A page of campaigns.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { campaigns } = await mistral.campaigns.list();
+   * ```
+   */
+  list(request?: ListCampaignsRequest, options?: CallOptions): Call<ListCampaignsResponse>;
+
+  /**
+   * Iterates over all items of {@link list}. No request is sent before the first item is requested;
+   * further pages are prefetched, and leaving the loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.campaigns.iter()) console.log(item.id);
+   * ```
+   */
+  iter(request?: IterCampaignsRequest, options?: CallOptions): Pager<Campaign>;
+
+  /**
+   * Starts to judge the newest chat completion events that match a filter, in the background.
+   *
+   * The events are selected when the campaign is created. Fails with `CAMPAIGN_NO_MATCHING_EVENTS`
+   * if there are none. Servers of the third generation of the API do not have this operation.
+   *
+   * @returns The created campaign.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const campaign = await mistral.campaigns.create({ searchParams, judgeId, name, description, maxNbEvents });
+   * ```
+   */
+  create(request: CreateCampaignRequest, options?: CallOptions): Call<Campaign>;
+
+  /**
+   * Returns a campaign.
+   *
+   * Its status is a separate operation. Servers of the third generation of the API do not have this
+   * operation.
+   *
+   * @returns The campaign.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const campaign = await mistral.campaigns.fetch({ campaignId });
+   * ```
+   */
+  fetch(request: FetchCampaignRequest, options?: CallOptions): Call<Campaign>;
+
+  /**
+   * Deletes a campaign and cancels it if it is running.
+   *
+   * Answers that were given are kept in the events. Servers of the third generation of the API do
+   * not have this operation.
+   *
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * await mistral.campaigns.delete({ campaignId });
+   * ```
+   */
+  delete(request: DeleteCampaignRequest, options?: CallOptions): Call<void>;
+
+  /**
+   * Returns the status of a campaign.
+   *
+   * Servers of the third generation of the API do not have this operation.
+   *
+   * @returns The status.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { status } = await mistral.campaigns.fetchStatus({ campaignId });
+   * ```
+   */
+  fetchStatus(
+    request: FetchCampaignStatusRequest,
+    options?: CallOptions,
+  ): Call<FetchCampaignStatusResponse>;
+
+  /**
+   * Returns the events that a campaign selected, one page at a time.
+   *
+   * Once an event has been judged, the answer is in `extra_fields`, under `__judge_` followed by
+   * the ID of the judge. Servers of the third generation of the API do not have this operation.
+   *
+   * @returns A page of events.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { completionEvents } = await mistral.campaigns.listEvents({ campaignId });
+   * ```
+   */
+  listEvents(
+    request: ListCampaignEventsRequest,
+    options?: CallOptions,
+  ): Call<ListCampaignSelectedEventsResponse>;
+
+  /**
+   * Iterates over all items of {@link listEvents}. No request is sent before the first item is
+   * requested; further pages are prefetched, and leaving the loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.campaigns.iterEvents({ campaignId })) console.log(item.eventId);
+   * ```
+   */
+  iterEvents(
+    request: IterCampaignEventsRequest,
+    options?: CallOptions,
+  ): Pager<ChatCompletionEventPreview>;
+}
+
+/** Spans of OpenTelemetry traces, and their evaluations. */
+export class Spans {
+  private constructor();
+
+  /**
+   * Returns the spans that match a search expression, newest first, one page at a time.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns A page of spans.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { spans } = await mistral.spans.searchSpans();
+   * ```
+   */
+  searchSpans(
+    request?: SearchSpansRequest | SearchSpansNestedRequest,
+    options?: CallOptions,
+  ): Call<GetSpans>;
+
+  /**
+   * Iterates over all items of {@link searchSpans}. No request is sent before the first item is
+   * requested; a further page is requested when the previous one has been read, and leaving the
+   * loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.spans.iterSpans()) console.log(item.customerId);
+   * ```
+   */
+  iterSpans(request?: IterSpansRequest, options?: CallOptions): FeedPager<GetSpan>;
+
+  /**
+   * Computes a metric over the spans that match a search expression, by time and by the values of
+   * fields.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns The computed values.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const aggregation = await mistral.spans.aggregate({ metric });
+   * ```
+   */
+  aggregate(
+    request: AggregateSpansRequest | AggregateSpansNestedRequest,
+    options?: CallOptions,
+  ): Call<Aggregation>;
+
+  /**
+   * Returns the evaluations of spans that match a search expression, newest first, one page at a
+   * time.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns A page of evaluations.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { spanEvaluations } = await mistral.spans.searchSpanEvaluations();
+   * ```
+   */
+  searchSpanEvaluations(
+    request?: SearchSpanEvaluationsRequest | SearchSpanEvaluationsNestedRequest,
+    options?: CallOptions,
+  ): Call<GetSpanEvaluations>;
+
+  /**
+   * Iterates over all items of {@link searchSpanEvaluations}. No request is sent before the first
+   * item is requested; a further page is requested when the previous one has been read, and leaving
+   * the loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.spans.iterSpanEvaluations()) console.log(item.customerId);
+   * ```
+   */
+  iterSpanEvaluations(
+    request?: IterSpanEvaluationsRequest,
+    options?: CallOptions,
+  ): FeedPager<GetSpanEvaluation>;
+
+  /**
+   * Like `search_span_evaluations`, but returns only the newest evaluation of each span and
+   * evaluation name.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns A page of evaluations.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { spanEvaluations } = await mistral.spans.searchLatestSpanEvaluations();
+   * ```
+   */
+  searchLatestSpanEvaluations(
+    request?: SearchLatestSpanEvaluationsRequest | SearchLatestSpanEvaluationsNestedRequest,
+    options?: CallOptions,
+  ): Call<GetSpanEvaluations>;
+
+  /**
+   * Iterates over all items of {@link searchLatestSpanEvaluations}. No request is sent before the
+   * first item is requested; a further page is requested when the previous one has been read, and
+   * leaving the loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.spans.iterLatestSpanEvaluations()) console.log(item.customerId);
+   * ```
+   */
+  iterLatestSpanEvaluations(
+    request?: IterLatestSpanEvaluationsRequest,
+    options?: CallOptions,
+  ): FeedPager<GetSpanEvaluation>;
+
+  /**
+   * Computes a metric over the evaluations of spans that match a search expression, by time and by
+   * the values of fields.
+   *
+   * Only servers of the third generation of the API have this operation.
+   *
+   * @returns The computed values.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const aggregation = await mistral.spans.aggregateSpanEvaluations({ metric });
+   * ```
+   */
+  aggregateSpanEvaluations(
+    request: AggregateSpanEvaluationsRequest | AggregateSpanEvaluationsNestedRequest,
+    options?: CallOptions,
+  ): Call<Aggregation>;
+
+  /**
+   * Returns the fields that search expressions and aggregations over spans can use.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns The fields.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { fieldDefinitions } = await mistral.spans.listSpanFields();
+   * ```
+   */
+  listSpanFields(request?: Record<string, never>, options?: CallOptions): Call<GetSpanFields>;
+
+  /**
+   * Returns the fields that search expressions and aggregations over span evaluations can use.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns The fields.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { fieldDefinitions } = await mistral.spans.listSpanEvalFields();
+   * ```
+   */
+  listSpanEvalFields(
+    request?: Record<string, never>,
+    options?: CallOptions,
+  ): Call<GetSpanEvaluationFields>;
+
+  /**
+   * Returns the values that a field has in the spans of a time range, or null if it is free text.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns The values.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { options } = await mistral.spans.fetchSpanFieldOptions({ fieldName });
+   * ```
+   */
+  fetchSpanFieldOptions(
+    request: FetchSpanFieldOptionsRequest,
+    options?: CallOptions,
+  ): Call<GetSpanFieldOptions>;
+
+  /**
+   * Returns the values that a field has in the span evaluations of a time range, or null if it is
+   * free text.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns The values.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { options } = await mistral.spans.fetchSpanEvalFieldOptions({ fieldName });
+   * ```
+   */
+  fetchSpanEvalFieldOptions(
+    request: FetchSpanEvaluationFieldOptionsRequest,
+    options?: CallOptions,
+  ): Call<GetSpanEvaluationFieldOptions>;
+}
+
+/** OpenTelemetry traces. */
+export class Traces {
+  private constructor();
+
+  /**
+   * Returns the traces that match a search expression, newest first, one page at a time.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns A page of traces.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { traces } = await mistral.traces.search();
+   * ```
+   */
+  search(
+    request?: SearchTracesRequest | SearchTracesNestedRequest,
+    options?: CallOptions,
+  ): Call<GetTraces>;
+
+  /**
+   * Iterates over all items of {@link search}. No request is sent before the first item is
+   * requested; a further page is requested when the previous one has been read, and leaving the
+   * loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.traces.iter()) console.log(item.customerId);
+   * ```
+   */
+  iter(request?: IterTracesRequest, options?: CallOptions): FeedPager<GetTrace>;
+
+  /**
+   * Computes a metric over the traces that match a search expression, by time and by the values of
+   * fields.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns The computed values.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const aggregation = await mistral.traces.aggregate({ metric });
+   * ```
+   */
+  aggregate(
+    request: AggregateTracesRequest | AggregateTracesNestedRequest,
+    options?: CallOptions,
+  ): Call<Aggregation>;
+
+  /**
+   * Returns the summary of a trace.
+   *
+   * Fails with `TRACE_NOT_FOUND` if it does not exist. Servers of the first generation of the API
+   * do not have this operation.
+   *
+   * @returns The trace.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const getTrace = await mistral.traces.getTraceById({ traceId });
+   * ```
+   */
+  getTraceById(request: GetTraceByIdRequest, options?: CallOptions): Call<GetTrace>;
+
+  /**
+   * Returns the spans of a trace in the order they started, one page at a time.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns A page of spans.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { spans } = await mistral.traces.getTraceSpans({ traceId });
+   * ```
+   */
+  getTraceSpans(request: GetTraceSpansRequest, options?: CallOptions): Call<GetSpans>;
+
+  /**
+   * Iterates over all items of {@link getTraceSpans}. No request is sent before the first item is
+   * requested; a further page is requested when the previous one has been read, and leaving the
+   * loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.traces.iterTraceSpans({ traceId })) console.log(item.customerId);
+   * ```
+   */
+  iterTraceSpans(request: IterTraceSpansRequest, options?: CallOptions): FeedPager<GetSpan>;
+
+  /**
+   * Returns a span of a trace.
+   *
+   * Fails with `SPAN_NOT_FOUND` if it does not exist. Servers of the first generation of the API do
+   * not have this operation.
+   *
+   * @returns The span.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const getSpan = await mistral.traces.getSpanById({ traceId, spanId });
+   * ```
+   */
+  getSpanById(request: GetSpanByIdRequest, options?: CallOptions): Call<GetSpan>;
+
+  /**
+   * Returns the fields that search expressions and aggregations over traces can use.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns The fields.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { fieldDefinitions } = await mistral.traces.getTraceFields();
+   * ```
+   */
+  getTraceFields(request?: Record<string, never>, options?: CallOptions): Call<GetTraceFields>;
+
+  /**
+   * Returns the values that a field has in the traces of a time range, or null if it is free text.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns The values.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { options } = await mistral.traces.fetchOptions({ fieldName });
+   * ```
+   */
+  fetchOptions(
+    request: FetchTraceFieldOptionsRequest,
+    options?: CallOptions,
+  ): Call<GetTraceFieldOptions>;
+}
+
+/** OpenTelemetry log records. */
+export class Logs {
+  private constructor();
+
+  /**
+   * Returns the log records that match a search expression, in the order of their times, one page
+   * at a time.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns A page of log records.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { logs } = await mistral.logs.search();
+   * ```
+   */
+  search(
+    request?: SearchLogsRequest | SearchLogsNestedRequest,
+    options?: CallOptions,
+  ): Call<GetLogs>;
+
+  /**
+   * Iterates over all items of {@link search}. No request is sent before the first item is
+   * requested; a further page is requested when the previous one has been read, and leaving the
+   * loop cancels requests in flight.
+   *
+   * @returns A pager, which is an async iterable of items.
+   * @throws {ValidationError} If an argument is missing or invalid.
+   * @example
+   * ```js
+   * for await (const item of mistral.logs.iter()) console.log(item.customerId);
+   * ```
+   */
+  iter(request?: IterLogsRequest, options?: CallOptions): FeedPager<GetLog>;
+
+  /**
+   * Returns the fields that search expressions over log records can use.
+   *
+   * To list log records, search them. Servers of the first generation of the API do not have this
+   * operation.
+   *
+   * @returns The fields.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { fieldDefinitions } = await mistral.logs.list();
+   * ```
+   */
+  list(request?: Record<string, never>, options?: CallOptions): Call<GetLogFields>;
+
+  /**
+   * Returns the values that a field has in the log records of a time range, or null if it is free
+   * text.
+   *
+   * Servers of the first generation of the API do not have this operation.
+   *
+   * @returns The values.
+   * @throws {ValidationError} If an argument is missing, has the wrong type or is out of range. No
+   * request is sent.
+   * @throws {MistralError} If the request fails; the subclass identifies the failure.
+   * @example
+   * ```js
+   * const { options } = await mistral.logs.fetchOptions({ fieldName });
+   * ```
+   */
+  fetchOptions(
+    request: FetchLogFieldOptionsRequest,
+    options?: CallOptions,
+  ): Call<GetLogFieldOptions>;
+}
+
 /** The resource groups of a client. */
 export class Resources {
   protected constructor();
 
-  /** The operations of `datasets`. */
+  /** Datasets, their records, imports, exports and import tasks. */
   readonly datasets: Datasets;
 
-  /** The operations of `files`. */
+  /** Uploaded files, which can be imported into datasets. */
   readonly files: Files;
+
+  /** Recorded chat completions, and the filters to find them. */
+  readonly chatCompletionEvents: ChatCompletionEvents;
+
+  /** Judges, which evaluate conversations with a model. */
+  readonly judges: Judges;
+
+  /** Campaigns, which evaluate recorded events with a judge. */
+  readonly campaigns: Campaigns;
+
+  /** Spans of OpenTelemetry traces, and their evaluations. */
+  readonly spans: Spans;
+
+  /** OpenTelemetry traces. */
+  readonly traces: Traces;
+
+  /** OpenTelemetry log records. */
+  readonly logs: Logs;
+
+  /**
+   * For compatibility with the official SDK: `beta.observability.datasets` is the same object as
+   * `datasets`.
+   */
+  readonly beta: {
+    readonly observability: {
+      readonly datasets: Datasets;
+      readonly chatCompletionEvents: ChatCompletionEvents;
+      readonly judges: Judges;
+      readonly campaigns: Campaigns;
+      readonly spans: Spans;
+      readonly traces: Traces;
+      readonly logs: Logs;
+    };
+  };
 }

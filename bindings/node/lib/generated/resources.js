@@ -12,8 +12,21 @@ const {
   optional,
   string,
   strings,
+  timestamp,
 } = require("../arguments.js");
 const { DatasetsBase } = require("../datasets.js");
+const { CampaignsBase } = require("../campaigns.js");
+const {
+  FILTER_PAYLOAD,
+  JUDGE_OUTPUT_UNION,
+  CREATE_JUDGE_REQUEST,
+  METRIC_DEFINITION,
+  TIME_DIMENSION,
+  ORDER_BY_CLAUSE,
+  TELEMETRY_SPAN_REFERENCE,
+  SPAN_DATASET_MAPPING_CONTRACT,
+} = require("./inputs.js");
+const { array, scalar } = require("../input.js");
 const {
   Dataset,
   ListDatasetsResponse,
@@ -22,16 +35,46 @@ const {
   ImportTask,
   ListTasksResponse,
   ExportResponse,
-  JudgeRecordResponse,
   UploadedFile,
   ListFilesResponse,
   DeleteFileResponse,
   SignedUrl,
+  ChatCompletionEventPreview,
+  ChatCompletionEvent,
+  SearchChatCompletionEventsResponse,
+  SearchChatCompletionEventIdsResponse,
+  ListChatCompletionFieldsResponse,
+  FetchChatCompletionFieldOptionsResponse,
+  FetchFieldOptionCountsResponse,
+  Judge,
+  ListJudgesResponse,
+  JudgeOutput,
+  Campaign,
+  ListCampaignsResponse,
+  FetchCampaignStatusResponse,
+  ListCampaignSelectedEventsResponse,
+  GetSpan,
+  GetSpans,
+  GetTrace,
+  GetTraces,
+  GetLog,
+  GetLogs,
+  GetSpanEvaluation,
+  GetSpanEvaluations,
+  GetSpanFields,
+  GetSpanEvaluationFields,
+  GetTraceFields,
+  GetLogFields,
+  GetSpanFieldOptions,
+  GetSpanEvaluationFieldOptions,
+  GetTraceFieldOptions,
+  GetLogFieldOptions,
+  Aggregation,
 } = require("./models.js");
 const { Operation } = require("../operation.js");
 const { TaskOperation } = require("../task.js");
 const { uploadFile, downloadFile } = require("../transfer.js");
-const { Listing } = require("../pager.js");
+const { Feed, Listing } = require("../pager.js");
 
 const LIST_DATASETS = new Operation("list_datasets", ListDatasetsResponse, {
   pageSize: optional(integer),
@@ -129,6 +172,17 @@ const IMPORT_FROM_DATASET_RECORDS = new TaskOperation(
   "importDatasetFromDatasetRequest",
 );
 
+const IMPORT_FROM_SPANS = new TaskOperation(
+  "import_from_spans",
+  ImportTask,
+  {
+    datasetId: string,
+    spanReferences: array(TELEMETRY_SPAN_REFERENCE),
+    mappingContract: SPAN_DATASET_MAPPING_CONTRACT,
+  },
+  "importDatasetFromSpansRequest",
+);
+
 const EXPORT_TO_JSONL = new Operation("export_to_jsonl", ExportResponse, {
   datasetId: string,
 });
@@ -182,10 +236,10 @@ const UPDATE_RECORD_PROPERTIES = new Operation(
 
 const JUDGE_RECORD = new Operation(
   "judge_record",
-  JudgeRecordResponse,
+  JudgeOutput,
   {
     datasetRecordId: string,
-    judgeDefinition: jsonOrNull,
+    judgeDefinition: CREATE_JUDGE_REQUEST,
   },
   "judgeDatasetRecordRequest",
 );
@@ -222,7 +276,431 @@ const GET_SIGNED_URL = new Operation("get_signed_url", SignedUrl, {
   expiry: optional(integer),
 });
 
-/** The operations of `datasets`. */
+const SEARCH_EVENTS = new Operation(
+  "search_events",
+  SearchChatCompletionEventsResponse,
+  {
+    searchParams: FILTER_PAYLOAD,
+    pageSize: optional(integer),
+    cursor: optional(string),
+    extraFields: optional(strings),
+  },
+  "searchChatCompletionEventsRequest",
+);
+
+const ITER_EVENTS = new Feed(
+  "search_events",
+  "iterEvents",
+  ChatCompletionEventPreview,
+  {
+    searchParams: FILTER_PAYLOAD,
+    cursor: optional(string),
+    extraFields: optional(strings),
+  },
+  "searchChatCompletionEventsRequest",
+);
+
+const SEARCH_EVENT_IDS = new Operation("search_event_ids", SearchChatCompletionEventIdsResponse, {
+  searchParams: FILTER_PAYLOAD,
+  extraFields: optional(strings),
+});
+
+const FETCH_EVENT = new Operation("fetch_event", ChatCompletionEvent, {
+  eventId: string,
+});
+
+const FETCH_SIMILAR_EVENTS = new Operation(
+  "fetch_similar_events",
+  SearchChatCompletionEventsResponse,
+  {
+    eventId: string,
+  },
+);
+
+const JUDGE_EVENT = new Operation(
+  "judge_event",
+  JudgeOutput,
+  {
+    eventId: string,
+    judgeDefinition: CREATE_JUDGE_REQUEST,
+  },
+  "judgeChatCompletionEventRequest",
+);
+
+const LIST_EVENT_FIELDS = new Operation("list_event_fields", ListChatCompletionFieldsResponse, {});
+
+const FETCH_EVENT_FIELD_OPTIONS = new Operation(
+  "fetch_event_field_options",
+  FetchChatCompletionFieldOptionsResponse,
+  {
+    fieldName: string,
+    operator: string,
+  },
+);
+
+const FETCH_EVENT_FIELD_OPTION_COUNTS = new Operation(
+  "fetch_event_field_option_counts",
+  FetchFieldOptionCountsResponse,
+  {
+    fieldName: string,
+    filterParams: optional(FILTER_PAYLOAD),
+  },
+  "fetchFieldOptionCountsRequest",
+);
+
+const LIST_JUDGES = new Operation("list_judges", ListJudgesResponse, {
+  typeFilter: optional(array(scalar(string))),
+  modelFilter: optional(strings),
+  pageSize: optional(integer),
+  page: optional(integer),
+  q: optional(string),
+});
+
+const ITER_JUDGES = new Listing("list_judges", "iterJudges", Judge, {
+  typeFilter: optional(array(scalar(string))),
+  modelFilter: optional(strings),
+  q: optional(string),
+});
+
+const CREATE_JUDGE = new Operation("create_judge", Judge, {
+  name: string,
+  description: string,
+  modelName: string,
+  output: JUDGE_OUTPUT_UNION,
+  instructions: string,
+  tools: strings,
+});
+
+const FETCH_JUDGE = new Operation("fetch_judge", Judge, {
+  judgeId: string,
+});
+
+const UPDATE_JUDGE = new Operation(
+  "update_judge",
+  null,
+  {
+    judgeId: string,
+    name: string,
+    description: string,
+    modelName: string,
+    output: JUDGE_OUTPUT_UNION,
+    instructions: string,
+    tools: strings,
+  },
+  "updateJudgeRequest",
+);
+
+const DELETE_JUDGE = new Operation("delete_judge", null, {
+  judgeId: string,
+});
+
+const JUDGE_CONVERSATION = new Operation(
+  "judge_conversation",
+  JudgeOutput,
+  {
+    judgeId: string,
+    messages: array(json),
+    properties: optional(json),
+  },
+  "judgeConversationRequest",
+);
+
+const LIST_CAMPAIGNS = new Operation("list_campaigns", ListCampaignsResponse, {
+  pageSize: optional(integer),
+  page: optional(integer),
+  q: optional(string),
+});
+
+const ITER_CAMPAIGNS = new Listing("list_campaigns", "iterCampaigns", Campaign, {
+  q: optional(string),
+});
+
+const CREATE_CAMPAIGN = new Operation("create_campaign", Campaign, {
+  searchParams: FILTER_PAYLOAD,
+  judgeId: string,
+  name: string,
+  description: string,
+  maxNbEvents: integer,
+});
+
+const FETCH_CAMPAIGN = new Operation("fetch_campaign", Campaign, {
+  campaignId: string,
+});
+
+const DELETE_CAMPAIGN = new Operation("delete_campaign", null, {
+  campaignId: string,
+});
+
+const FETCH_CAMPAIGN_STATUS = new Operation("fetch_campaign_status", FetchCampaignStatusResponse, {
+  campaignId: string,
+});
+
+const LIST_CAMPAIGN_EVENTS = new Operation(
+  "list_campaign_events",
+  ListCampaignSelectedEventsResponse,
+  {
+    campaignId: string,
+    pageSize: optional(integer),
+    page: optional(integer),
+  },
+);
+
+const ITER_CAMPAIGN_EVENTS = new Listing(
+  "list_campaign_events",
+  "iterCampaignEvents",
+  ChatCompletionEventPreview,
+  {
+    campaignId: string,
+  },
+);
+
+const SEARCH_SPANS = new Operation(
+  "search_spans",
+  GetSpans,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    pageSize: optional(integer),
+    cursor: optional(string),
+    searchExpression: optional(string),
+  },
+  "spansRequest",
+);
+
+const ITER_SPANS = new Feed(
+  "search_spans",
+  "iterSpans",
+  GetSpan,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    cursor: optional(string),
+    searchExpression: optional(string),
+  },
+  "spansRequest",
+);
+
+const AGGREGATE_SPANS = new Operation(
+  "aggregate_spans",
+  Aggregation,
+  {
+    metric: METRIC_DEFINITION,
+    from: optional(timestamp),
+    to: optional(timestamp),
+    dimensions: optional(strings),
+    timeDimension: optional(TIME_DIMENSION),
+    searchExpression: optional(string),
+    orderBy: optional(array(ORDER_BY_CLAUSE)),
+    limit: optional(integer),
+  },
+  "aggregationRequest",
+);
+
+const SEARCH_SPAN_EVALUATIONS = new Operation(
+  "search_span_evaluations",
+  GetSpanEvaluations,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    pageSize: optional(integer),
+    cursor: optional(string),
+    searchExpression: optional(string),
+  },
+  "spanEvaluationsRequest",
+);
+
+const ITER_SPAN_EVALUATIONS = new Feed(
+  "search_span_evaluations",
+  "iterSpanEvaluations",
+  GetSpanEvaluation,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    cursor: optional(string),
+    searchExpression: optional(string),
+  },
+  "spanEvaluationsRequest",
+);
+
+const SEARCH_LATEST_SPAN_EVALUATIONS = new Operation(
+  "search_latest_span_evaluations",
+  GetSpanEvaluations,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    pageSize: optional(integer),
+    cursor: optional(string),
+    searchExpression: optional(string),
+  },
+  "spanEvaluationsRequest",
+);
+
+const ITER_LATEST_SPAN_EVALUATIONS = new Feed(
+  "search_latest_span_evaluations",
+  "iterLatestSpanEvaluations",
+  GetSpanEvaluation,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    cursor: optional(string),
+    searchExpression: optional(string),
+  },
+  "spanEvaluationsRequest",
+);
+
+const AGGREGATE_SPAN_EVALUATIONS = new Operation(
+  "aggregate_span_evaluations",
+  Aggregation,
+  {
+    metric: METRIC_DEFINITION,
+    from: optional(timestamp),
+    to: optional(timestamp),
+    dimensions: optional(strings),
+    timeDimension: optional(TIME_DIMENSION),
+    searchExpression: optional(string),
+    orderBy: optional(array(ORDER_BY_CLAUSE)),
+    limit: optional(integer),
+  },
+  "aggregationRequest",
+);
+
+const LIST_SPAN_FIELDS = new Operation("list_span_fields", GetSpanFields, {});
+
+const LIST_SPAN_EVALUATION_FIELDS = new Operation(
+  "list_span_evaluation_fields",
+  GetSpanEvaluationFields,
+  {},
+);
+
+const FETCH_SPAN_FIELD_OPTIONS = new Operation("fetch_span_field_options", GetSpanFieldOptions, {
+  fieldName: string,
+  from: optional(timestamp),
+  to: optional(timestamp),
+});
+
+const FETCH_SPAN_EVALUATION_FIELD_OPTIONS = new Operation(
+  "fetch_span_evaluation_field_options",
+  GetSpanEvaluationFieldOptions,
+  {
+    fieldName: string,
+    from: optional(timestamp),
+    to: optional(timestamp),
+  },
+);
+
+const SEARCH_TRACES = new Operation(
+  "search_traces",
+  GetTraces,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    pageSize: optional(integer),
+    cursor: optional(string),
+    searchExpression: optional(string),
+  },
+  "tracesRequest",
+);
+
+const ITER_TRACES = new Feed(
+  "search_traces",
+  "iterTraces",
+  GetTrace,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    cursor: optional(string),
+    searchExpression: optional(string),
+  },
+  "tracesRequest",
+);
+
+const AGGREGATE_TRACES = new Operation(
+  "aggregate_traces",
+  Aggregation,
+  {
+    metric: METRIC_DEFINITION,
+    from: optional(timestamp),
+    to: optional(timestamp),
+    dimensions: optional(strings),
+    timeDimension: optional(TIME_DIMENSION),
+    searchExpression: optional(string),
+    orderBy: optional(array(ORDER_BY_CLAUSE)),
+    limit: optional(integer),
+  },
+  "aggregationRequest",
+);
+
+const GET_TRACE_BY_ID = new Operation("get_trace_by_id", GetTrace, {
+  traceId: string,
+});
+
+const GET_TRACE_SPANS = new Operation("get_trace_spans", GetSpans, {
+  traceId: string,
+  from: optional(timestamp),
+  to: optional(timestamp),
+  pageSize: optional(integer),
+  cursor: optional(string),
+});
+
+const ITER_TRACE_SPANS = new Feed("get_trace_spans", "iterTraceSpans", GetSpan, {
+  traceId: string,
+  from: optional(timestamp),
+  to: optional(timestamp),
+  cursor: optional(string),
+});
+
+const GET_SPAN_BY_ID = new Operation("get_span_by_id", GetSpan, {
+  traceId: string,
+  spanId: string,
+  from: optional(timestamp),
+  to: optional(timestamp),
+});
+
+const GET_TRACE_FIELDS = new Operation("get_trace_fields", GetTraceFields, {});
+
+const FETCH_TRACE_FIELD_OPTIONS = new Operation("fetch_trace_field_options", GetTraceFieldOptions, {
+  fieldName: string,
+  from: optional(timestamp),
+  to: optional(timestamp),
+});
+
+const SEARCH_LOGS = new Operation(
+  "search_logs",
+  GetLogs,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    pageSize: optional(integer),
+    cursor: optional(string),
+    searchExpression: optional(string),
+    order: optional(string),
+  },
+  "logsRequest",
+);
+
+const ITER_LOGS = new Feed(
+  "search_logs",
+  "iterLogs",
+  GetLog,
+  {
+    from: optional(timestamp),
+    to: optional(timestamp),
+    cursor: optional(string),
+    searchExpression: optional(string),
+    order: optional(string),
+  },
+  "logsRequest",
+);
+
+const LIST_LOG_FIELDS = new Operation("list_log_fields", GetLogFields, {});
+
+const FETCH_LOG_FIELD_OPTIONS = new Operation("fetch_log_field_options", GetLogFieldOptions, {
+  fieldName: string,
+  from: optional(timestamp),
+  to: optional(timestamp),
+});
+
+/** Datasets, their records, imports, exports and import tasks. */
 class Datasets extends DatasetsBase {
   #native;
 
@@ -302,6 +780,11 @@ class Datasets extends DatasetsBase {
     return IMPORT_FROM_DATASET_RECORDS.send(this.#native, request, options);
   }
 
+  /** Import records from spans. */
+  importFromSpans(request, options) {
+    return IMPORT_FROM_SPANS.send(this.#native, request, options);
+  }
+
   /** Export a dataset to JSONL. */
   exportToJsonl(request, options) {
     return EXPORT_TO_JSONL.send(this.#native, request, options);
@@ -323,7 +806,7 @@ class Datasets extends DatasetsBase {
   }
 }
 
-/** The operations of `datasets.records`. */
+/** Individual records, addressed by record ID. */
 class Records {
   #native;
 
@@ -362,7 +845,7 @@ class Records {
   }
 }
 
-/** The operations of `files`. */
+/** Uploaded files, which can be imported into datasets. */
 class Files {
   #native;
 
@@ -401,12 +884,352 @@ class Files {
   }
 }
 
+/** Recorded chat completions, and the filters to find them. */
+class ChatCompletionEvents {
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+    this.fields = new Fields(native);
+  }
+
+  /** Search chat completion events. */
+  search(request, options) {
+    return SEARCH_EVENTS.send(this.#native, request, options);
+  }
+
+  /** Search chat completion events across all pages. */
+  iter(request, options) {
+    return ITER_EVENTS.pager(this.#native, request, options);
+  }
+
+  /** Search the IDs of chat completion events. */
+  searchIds(request, options) {
+    return SEARCH_EVENT_IDS.send(this.#native, request, options);
+  }
+
+  /** Get a chat completion event. */
+  fetch(request, options) {
+    return FETCH_EVENT.send(this.#native, request, options);
+  }
+
+  /** List similar chat completion events. */
+  fetchSimilarEvents(request, options) {
+    return FETCH_SIMILAR_EVENTS.send(this.#native, request, options);
+  }
+
+  /** Judge a chat completion event. */
+  judge(request, options) {
+    return JUDGE_EVENT.send(this.#native, request, options);
+  }
+}
+
+/** Fields of chat completion events. */
+class Fields {
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+  }
+
+  /** List the fields of chat completion events. */
+  list(request, options) {
+    return LIST_EVENT_FIELDS.send(this.#native, request, options);
+  }
+
+  /** List the values of an event field. */
+  fetchOptions(request, options) {
+    return FETCH_EVENT_FIELD_OPTIONS.send(this.#native, request, options);
+  }
+
+  /** Count events by the value of a field. */
+  fetchOptionCounts(request, options) {
+    return FETCH_EVENT_FIELD_OPTION_COUNTS.send(this.#native, request, options);
+  }
+}
+
+/** Judges, which evaluate conversations with a model. */
+class Judges {
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+  }
+
+  /** List judges. */
+  list(request, options) {
+    return LIST_JUDGES.send(this.#native, request, options);
+  }
+
+  /** List judges across all pages. */
+  iter(request, options) {
+    return ITER_JUDGES.pager(this.#native, request, options);
+  }
+
+  /** Create a judge. */
+  create(request, options) {
+    return CREATE_JUDGE.send(this.#native, request, options);
+  }
+
+  /** Get a judge. */
+  fetch(request, options) {
+    return FETCH_JUDGE.send(this.#native, request, options);
+  }
+
+  /** Update a judge. */
+  update(request, options) {
+    return UPDATE_JUDGE.send(this.#native, request, options);
+  }
+
+  /** Delete a judge. */
+  delete(request, options) {
+    return DELETE_JUDGE.send(this.#native, request, options);
+  }
+
+  /** Judge a conversation. */
+  judgeConversation(request, options) {
+    return JUDGE_CONVERSATION.send(this.#native, request, options);
+  }
+}
+
+/** Campaigns, which evaluate recorded events with a judge. */
+class Campaigns extends CampaignsBase {
+  #native;
+
+  constructor(native) {
+    super(native);
+    this.#native = native;
+  }
+
+  /** List campaigns. */
+  list(request, options) {
+    return LIST_CAMPAIGNS.send(this.#native, request, options);
+  }
+
+  /** List campaigns across all pages. */
+  iter(request, options) {
+    return ITER_CAMPAIGNS.pager(this.#native, request, options);
+  }
+
+  /** Create a campaign. */
+  create(request, options) {
+    return CREATE_CAMPAIGN.send(this.#native, request, options);
+  }
+
+  /** Get a campaign. */
+  fetch(request, options) {
+    return FETCH_CAMPAIGN.send(this.#native, request, options);
+  }
+
+  /** Delete a campaign. */
+  delete(request, options) {
+    return DELETE_CAMPAIGN.send(this.#native, request, options);
+  }
+
+  /** Get the status of a campaign. */
+  fetchStatus(request, options) {
+    return FETCH_CAMPAIGN_STATUS.send(this.#native, request, options);
+  }
+
+  /** List the events of a campaign. */
+  listEvents(request, options) {
+    return LIST_CAMPAIGN_EVENTS.send(this.#native, request, options);
+  }
+
+  /** List the events of a campaign across all pages. */
+  iterEvents(request, options) {
+    return ITER_CAMPAIGN_EVENTS.pager(this.#native, request, options);
+  }
+}
+
+/** Spans of OpenTelemetry traces, and their evaluations. */
+class Spans {
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+  }
+
+  /** Search spans. */
+  searchSpans(request, options) {
+    return SEARCH_SPANS.send(this.#native, request, options);
+  }
+
+  /** Search spans across all pages. */
+  iterSpans(request, options) {
+    return ITER_SPANS.pager(this.#native, request, options);
+  }
+
+  /** Aggregate spans. */
+  aggregate(request, options) {
+    return AGGREGATE_SPANS.send(this.#native, request, options);
+  }
+
+  /** Search span evaluations. */
+  searchSpanEvaluations(request, options) {
+    return SEARCH_SPAN_EVALUATIONS.send(this.#native, request, options);
+  }
+
+  /** Search span evaluations across all pages. */
+  iterSpanEvaluations(request, options) {
+    return ITER_SPAN_EVALUATIONS.pager(this.#native, request, options);
+  }
+
+  /** Search the latest span evaluations. */
+  searchLatestSpanEvaluations(request, options) {
+    return SEARCH_LATEST_SPAN_EVALUATIONS.send(this.#native, request, options);
+  }
+
+  /** Search the latest span evaluations across all pages. */
+  iterLatestSpanEvaluations(request, options) {
+    return ITER_LATEST_SPAN_EVALUATIONS.pager(this.#native, request, options);
+  }
+
+  /** Aggregate span evaluations. */
+  aggregateSpanEvaluations(request, options) {
+    return AGGREGATE_SPAN_EVALUATIONS.send(this.#native, request, options);
+  }
+
+  /** List the fields of spans. */
+  listSpanFields(request, options) {
+    return LIST_SPAN_FIELDS.send(this.#native, request, options);
+  }
+
+  /** List the fields of span evaluations. */
+  listSpanEvalFields(request, options) {
+    return LIST_SPAN_EVALUATION_FIELDS.send(this.#native, request, options);
+  }
+
+  /** List the values of a span field. */
+  fetchSpanFieldOptions(request, options) {
+    return FETCH_SPAN_FIELD_OPTIONS.send(this.#native, request, options);
+  }
+
+  /** List the values of a span evaluation field. */
+  fetchSpanEvalFieldOptions(request, options) {
+    return FETCH_SPAN_EVALUATION_FIELD_OPTIONS.send(this.#native, request, options);
+  }
+}
+
+/** OpenTelemetry traces. */
+class Traces {
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+  }
+
+  /** Search traces. */
+  search(request, options) {
+    return SEARCH_TRACES.send(this.#native, request, options);
+  }
+
+  /** Search traces across all pages. */
+  iter(request, options) {
+    return ITER_TRACES.pager(this.#native, request, options);
+  }
+
+  /** Aggregate traces. */
+  aggregate(request, options) {
+    return AGGREGATE_TRACES.send(this.#native, request, options);
+  }
+
+  /** Get a trace. */
+  getTraceById(request, options) {
+    return GET_TRACE_BY_ID.send(this.#native, request, options);
+  }
+
+  /** List the spans of a trace. */
+  getTraceSpans(request, options) {
+    return GET_TRACE_SPANS.send(this.#native, request, options);
+  }
+
+  /** List the spans of a trace across all pages. */
+  iterTraceSpans(request, options) {
+    return ITER_TRACE_SPANS.pager(this.#native, request, options);
+  }
+
+  /** Get a span. */
+  getSpanById(request, options) {
+    return GET_SPAN_BY_ID.send(this.#native, request, options);
+  }
+
+  /** List the fields of traces. */
+  getTraceFields(request, options) {
+    return GET_TRACE_FIELDS.send(this.#native, request, options);
+  }
+
+  /** List the values of a trace field. */
+  fetchOptions(request, options) {
+    return FETCH_TRACE_FIELD_OPTIONS.send(this.#native, request, options);
+  }
+}
+
+/** OpenTelemetry log records. */
+class Logs {
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+  }
+
+  /** Search log records. */
+  search(request, options) {
+    return SEARCH_LOGS.send(this.#native, request, options);
+  }
+
+  /** Search log records across all pages. */
+  iter(request, options) {
+    return ITER_LOGS.pager(this.#native, request, options);
+  }
+
+  /** List the fields of log records. */
+  list(request, options) {
+    return LIST_LOG_FIELDS.send(this.#native, request, options);
+  }
+
+  /** List the values of a log field. */
+  fetchOptions(request, options) {
+    return FETCH_LOG_FIELD_OPTIONS.send(this.#native, request, options);
+  }
+}
+
 /** The resource groups of a client. */
 class Resources {
   constructor(native) {
     this.datasets = new Datasets(native);
     this.files = new Files(native);
+    this.chatCompletionEvents = new ChatCompletionEvents(native);
+    this.judges = new Judges(native);
+    this.campaigns = new Campaigns(native);
+    this.spans = new Spans(native);
+    this.traces = new Traces(native);
+    this.logs = new Logs(native);
+    // The paths of the groups in the official SDK.
+    this.beta = {
+      observability: {
+        datasets: this.datasets,
+        chatCompletionEvents: this.chatCompletionEvents,
+        judges: this.judges,
+        campaigns: this.campaigns,
+        spans: this.spans,
+        traces: this.traces,
+        logs: this.logs,
+      },
+    };
   }
 }
 
-module.exports = { Datasets, Records, Files, Resources };
+module.exports = {
+  Datasets,
+  Records,
+  Files,
+  ChatCompletionEvents,
+  Fields,
+  Judges,
+  Campaigns,
+  Spans,
+  Traces,
+  Logs,
+  Resources,
+};

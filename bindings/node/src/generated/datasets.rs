@@ -9,7 +9,7 @@ use napi_derive::napi;
 use crate::client::NativeClient;
 use crate::encode::EncodedResponse;
 use crate::failure::CallResult;
-use crate::json::parse_json;
+use crate::json::{parse_json, parse_value};
 use crate::pager::{NativePager, PagerOptions};
 
 #[napi]
@@ -156,6 +156,25 @@ impl NativeClient {
             self.client.datasets().import_from_dataset_records(dataset_id, dataset_record_ids),
         )
         .await
+    }
+
+    /// `import_from_spans`.
+    #[napi]
+    pub async fn import_from_spans(
+        &self,
+        dataset_id: String,
+        span_references: String,
+        mapping_contract: String,
+    ) -> napi::Result<CallResult<EncodedResponse>> {
+        let span_references: Vec<types::TelemetrySpanReference> = parse_value(span_references)?;
+        let mapping_contract: types::SpanDatasetMappingContract = parse_value(mapping_contract)?;
+        Ok(self
+            .send(self.client.datasets().import_from_spans(
+                dataset_id,
+                span_references,
+                mapping_contract,
+            ))
+            .await)
     }
 
     /// `export_to_jsonl`.

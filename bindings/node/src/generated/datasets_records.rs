@@ -3,12 +3,13 @@
 
 //! The operations of `datasets.records`.
 
+use mistral_datasets::types;
 use napi_derive::napi;
 
 use crate::client::NativeClient;
 use crate::encode::EncodedResponse;
 use crate::failure::CallResult;
-use crate::json::parse_json;
+use crate::json::{parse_json, parse_value};
 
 #[napi]
 impl NativeClient {
@@ -66,7 +67,7 @@ impl NativeClient {
         dataset_record_id: String,
         judge_definition: String,
     ) -> napi::Result<CallResult<EncodedResponse>> {
-        let judge_definition = parse_json(judge_definition)?;
+        let judge_definition: types::CreateJudgeRequest = parse_value(judge_definition)?;
         Ok(self
             .send(self.client.datasets().records().judge(dataset_record_id, judge_definition))
             .await)

@@ -3,7 +3,14 @@
 
 //! The operations as methods of the native client, and the encoders of their responses.
 
+mod campaigns;
+mod chat_completion_events;
+mod chat_completion_events_fields;
 mod datasets;
 mod datasets_records;
 mod files;
+mod judges;
+mod logs;
 mod models;
+mod spans;
+mod traces;

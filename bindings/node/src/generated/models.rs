@@ -159,14 +159,6 @@ impl Encode for types::JudgeAnswer {
     }
 }
 
-impl Encode for types::JudgeRecordResponse {
-    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
-        self.extra.encode(encoder);
-        self.analysis.encode(encoder);
-        self.answer.encode(encoder);
-    }
-}
-
 impl Encode for types::File {
     fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
         self.extra.encode(encoder);
@@ -212,8 +204,665 @@ impl Encode for types::SignedUrl {
     }
 }
 
-impl Encode for types::ErrorCode {
+impl Encode for types::FilterOperator {
     fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
         encoder.string(self.as_str());
+    }
+}
+
+impl Encode for types::FilterCondition {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.field.encode(encoder);
+        encoder.repeated(0, &self.op);
+        self.value.encode(encoder);
+    }
+}
+
+impl Encode for types::FilterGroup {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.and.encode(encoder);
+        self.or.encode(encoder);
+    }
+}
+
+impl Encode for types::Filter {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        match self {
+            Self::Condition(value) => {
+                encoder.number(0.0);
+                value.encode(encoder);
+            }
+            Self::Group(value) => {
+                encoder.number(1.0);
+                value.encode(encoder);
+            }
+            unknown => {
+                encoder.number(2.0);
+                encoder.serialized(unknown);
+            }
+        }
+    }
+}
+
+impl Encode for types::FilterPayload {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.filters.encode(encoder);
+    }
+}
+
+impl Encode for types::ChatCompletionEventPreview {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.event_id.encode(encoder);
+        self.correlation_id.encode(encoder);
+        self.nb_input_tokens.encode(encoder);
+        self.nb_output_tokens.encode(encoder);
+        self.created_at.encode(encoder);
+        self.extra_fields.encode(encoder);
+    }
+}
+
+impl Encode for types::ChatTranscriptionEvent {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.audio_url.encode(encoder);
+        self.model.encode(encoder);
+        self.response_message.encode(encoder);
+    }
+}
+
+impl Encode for types::ChatCompletionEvent {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.event_id.encode(encoder);
+        self.correlation_id.encode(encoder);
+        self.nb_input_tokens.encode(encoder);
+        self.nb_output_tokens.encode(encoder);
+        self.enabled_tools.encode(encoder);
+        self.request_messages.encode(encoder);
+        self.response_messages.encode(encoder);
+        self.nb_messages.encode(encoder);
+        self.chat_transcription_events.encode(encoder);
+        self.created_at.encode(encoder);
+        self.extra_fields.encode(encoder);
+    }
+}
+
+impl Encode for types::ChatCompletionEventFeed {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.results.encode(encoder);
+        self.next.encode(encoder);
+        self.cursor.encode(encoder);
+    }
+}
+
+impl Encode for types::SearchChatCompletionEventsResponse {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.completion_events.encode(encoder);
+    }
+}
+
+impl Encode for types::SearchChatCompletionEventIdsResponse {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.completion_event_ids.encode(encoder);
+    }
+}
+
+impl Encode for types::FieldType {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        encoder.string(self.as_str());
+    }
+}
+
+impl Encode for types::FieldDefinition {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.name.encode(encoder);
+        self.label.encode(encoder);
+        self.r#type.encode(encoder);
+        self.supported_operators.encode(encoder);
+        self.group.encode(encoder);
+    }
+}
+
+impl Encode for types::FieldGroup {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.name.encode(encoder);
+        self.label.encode(encoder);
+    }
+}
+
+impl Encode for types::ListChatCompletionFieldsResponse {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.field_definitions.encode(encoder);
+        self.field_groups.encode(encoder);
+    }
+}
+
+impl Encode for types::FieldOption {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        match self {
+            Self::String(value) => {
+                encoder.number(0.0);
+                value.encode(encoder);
+            }
+            Self::Boolean(value) => {
+                encoder.number(1.0);
+                value.encode(encoder);
+            }
+        }
+    }
+}
+
+impl Encode for types::FetchChatCompletionFieldOptionsResponse {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.options.encode(encoder);
+    }
+}
+
+impl Encode for types::FieldOptionCount {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.value.encode(encoder);
+        self.count.encode(encoder);
+    }
+}
+
+impl Encode for types::FetchFieldOptionCountsResponse {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.counts.encode(encoder);
+    }
+}
+
+impl Encode for types::JudgeClassificationOutputOption {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.value.encode(encoder);
+        self.description.encode(encoder);
+    }
+}
+
+impl Encode for types::JudgeClassificationOutput {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.r#type.encode(encoder);
+        self.options.encode(encoder);
+    }
+}
+
+impl Encode for types::JudgeRegressionOutput {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.r#type.encode(encoder);
+        self.min.encode(encoder);
+        self.max.encode(encoder);
+        self.min_description.encode(encoder);
+        self.max_description.encode(encoder);
+    }
+}
+
+impl Encode for types::JudgeOutputUnion {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        match self {
+            Self::Classification(value) => {
+                encoder.number(0.0);
+                value.encode(encoder);
+            }
+            Self::Regression(value) => {
+                encoder.number(1.0);
+                value.encode(encoder);
+            }
+            unknown => {
+                encoder.number(2.0);
+                encoder.serialized(unknown);
+            }
+        }
+    }
+}
+
+impl Encode for types::Judge {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.id.encode(encoder);
+        self.created_at.encode(encoder);
+        self.updated_at.encode(encoder);
+        self.deleted_at.encode(encoder);
+        self.owner_id.encode(encoder);
+        self.workspace_id.encode(encoder);
+        self.name.encode(encoder);
+        self.description.encode(encoder);
+        self.model_name.encode(encoder);
+        self.output.encode(encoder);
+        self.instructions.encode(encoder);
+        self.tools.encode(encoder);
+        self.up_revision.encode(encoder);
+        self.down_revision.encode(encoder);
+        self.base_revision.encode(encoder);
+    }
+}
+
+impl Encode for types::JudgePage {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.results.encode(encoder);
+        self.count.encode(encoder);
+        self.next.encode(encoder);
+        self.previous.encode(encoder);
+    }
+}
+
+impl Encode for types::ListJudgesResponse {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.judges.encode(encoder);
+    }
+}
+
+impl Encode for types::JudgeOutput {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.analysis.encode(encoder);
+        self.answer.encode(encoder);
+    }
+}
+
+impl Encode for types::Campaign {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.id.encode(encoder);
+        self.created_at.encode(encoder);
+        self.updated_at.encode(encoder);
+        self.deleted_at.encode(encoder);
+        self.name.encode(encoder);
+        self.owner_id.encode(encoder);
+        self.workspace_id.encode(encoder);
+        self.description.encode(encoder);
+        self.max_nb_events.encode(encoder);
+        self.search_params.encode(encoder);
+        self.judge.encode(encoder);
+    }
+}
+
+impl Encode for types::CampaignPage {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.results.encode(encoder);
+        self.count.encode(encoder);
+        self.next.encode(encoder);
+        self.previous.encode(encoder);
+    }
+}
+
+impl Encode for types::ListCampaignsResponse {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.campaigns.encode(encoder);
+    }
+}
+
+impl Encode for types::FetchCampaignStatusResponse {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.status.encode(encoder);
+    }
+}
+
+impl Encode for types::ChatCompletionEventPage {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.results.encode(encoder);
+        self.count.encode(encoder);
+        self.next.encode(encoder);
+        self.previous.encode(encoder);
+    }
+}
+
+impl Encode for types::ListCampaignSelectedEventsResponse {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.completion_events.encode(encoder);
+    }
+}
+
+impl Encode for types::SpanStatusCode {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        encoder.string(self.as_str());
+    }
+}
+
+impl Encode for types::GetSpan {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.customer_id.encode(encoder);
+        self.organization_id.encode(encoder);
+        self.workspace_id.encode(encoder);
+        self.user_id.encode(encoder);
+        self.trace_id.encode(encoder);
+        self.span_id.encode(encoder);
+        self.parent_span_id.encode(encoder);
+        self.trace_state.encode(encoder);
+        self.duration_ns.encode(encoder);
+        self.span_name.encode(encoder);
+        self.span_kind.encode(encoder);
+        self.service_name.encode(encoder);
+        encoder.repeated(0, &self.status_code);
+        self.status_message.encode(encoder);
+        self.error_type.encode(encoder);
+        self.operation_name.encode(encoder);
+        self.provider_name.encode(encoder);
+        self.request_model.encode(encoder);
+        self.response_model.encode(encoder);
+        self.response_id.encode(encoder);
+        self.output_type.encode(encoder);
+        self.conversation_id.encode(encoder);
+        self.data_source_id.encode(encoder);
+        self.agent_id.encode(encoder);
+        self.agent_name.encode(encoder);
+        self.agent_version.encode(encoder);
+        self.agent_description.encode(encoder);
+        self.workflow_name.encode(encoder);
+        self.prompt_name.encode(encoder);
+        self.tool_name.encode(encoder);
+        self.tool_type.encode(encoder);
+        self.tool_call_id.encode(encoder);
+        self.input_messages.encode(encoder);
+        self.output_messages.encode(encoder);
+        self.system_instructions.encode(encoder);
+        self.tool_definitions.encode(encoder);
+        self.tool_call_arguments.encode(encoder);
+        self.tool_call_result.encode(encoder);
+        self.request_choice_count.encode(encoder);
+        self.request_max_tokens.encode(encoder);
+        self.request_temperature.encode(encoder);
+        self.request_top_p.encode(encoder);
+        self.request_top_k.encode(encoder);
+        self.request_presence_penalty.encode(encoder);
+        self.request_frequency_penalty.encode(encoder);
+        self.request_seed.encode(encoder);
+        self.request_stop_sequences.encode(encoder);
+        self.request_encoding_formats.encode(encoder);
+        self.response_finish_reasons.encode(encoder);
+        self.usage_input_tokens.encode(encoder);
+        self.usage_output_tokens.encode(encoder);
+        self.usage_cache_read_input_tokens.encode(encoder);
+        self.usage_cache_creation_input_tokens.encode(encoder);
+        self.scope_name.encode(encoder);
+        self.scope_version.encode(encoder);
+        self.service_account_id.encode(encoder);
+        self.start_time.encode(encoder);
+        self.end_time.encode(encoder);
+        encoder.serialized(&self.resource_attributes);
+        encoder.serialized(&self.span_attributes);
+    }
+}
+
+impl Encode for types::SpanFeed {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.results.encode(encoder);
+        self.next.encode(encoder);
+        self.cursor.encode(encoder);
+    }
+}
+
+impl Encode for types::GetSpans {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.spans.encode(encoder);
+    }
+}
+
+impl Encode for types::GetTrace {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.customer_id.encode(encoder);
+        self.organization_id.encode(encoder);
+        self.workspace_id.encode(encoder);
+        self.user_id.encode(encoder);
+        self.trace_id.encode(encoder);
+        self.root_span_id.encode(encoder);
+        self.root_span_name.encode(encoder);
+        self.start_time.encode(encoder);
+        self.end_time.encode(encoder);
+        self.duration_ns.encode(encoder);
+        self.service_name.encode(encoder);
+        self.environment.encode(encoder);
+        self.conversation_id.encode(encoder);
+        self.workflow_name.encode(encoder);
+        self.agent_id.encode(encoder);
+        self.agent_name.encode(encoder);
+        self.status_code.encode(encoder);
+        self.error_count.encode(encoder);
+        self.span_count.encode(encoder);
+        self.gen_ai_span_count.encode(encoder);
+        self.llm_call_count.encode(encoder);
+        self.tool_call_count.encode(encoder);
+        self.retrieval_count.encode(encoder);
+        self.evaluation_count.encode(encoder);
+        self.input_tokens.encode(encoder);
+        self.output_tokens.encode(encoder);
+        self.cache_read_input_tokens.encode(encoder);
+        self.cache_creation_input_tokens.encode(encoder);
+        self.models_used.encode(encoder);
+        self.tools_used.encode(encoder);
+        self.first_turn_last_input_message.encode(encoder);
+        self.first_turn_last_output_message.encode(encoder);
+        self.last_turn_last_input_message.encode(encoder);
+        self.last_turn_last_output_message.encode(encoder);
+        self.service_account_id.encode(encoder);
+    }
+}
+
+impl Encode for types::TraceFeed {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.results.encode(encoder);
+        self.next.encode(encoder);
+        self.cursor.encode(encoder);
+    }
+}
+
+impl Encode for types::GetTraces {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.traces.encode(encoder);
+    }
+}
+
+impl Encode for types::GetLog {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.customer_id.encode(encoder);
+        self.organization_id.encode(encoder);
+        self.workspace_id.encode(encoder);
+        self.user_id.encode(encoder);
+        self.trace_id.encode(encoder);
+        self.span_id.encode(encoder);
+        self.trace_flags.encode(encoder);
+        self.severity_text.encode(encoder);
+        self.severity_number.encode(encoder);
+        self.service_name.encode(encoder);
+        self.body.encode(encoder);
+        self.event_name.encode(encoder);
+        self.resource_schema_url.encode(encoder);
+        self.scope_schema_url.encode(encoder);
+        self.scope_name.encode(encoder);
+        self.scope_version.encode(encoder);
+        self.service_account_id.encode(encoder);
+        self.timestamp.encode(encoder);
+        encoder.serialized(&self.resource_attributes);
+        encoder.serialized(&self.scope_attributes);
+        encoder.serialized(&self.log_attributes);
+    }
+}
+
+impl Encode for types::LogFeed {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.results.encode(encoder);
+        self.next.encode(encoder);
+        self.cursor.encode(encoder);
+    }
+}
+
+impl Encode for types::GetLogs {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.logs.encode(encoder);
+    }
+}
+
+impl Encode for types::GetSpanEvaluation {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.customer_id.encode(encoder);
+        self.organization_id.encode(encoder);
+        self.workspace_id.encode(encoder);
+        self.user_id.encode(encoder);
+        self.trace_id.encode(encoder);
+        self.span_id.encode(encoder);
+        self.response_id.encode(encoder);
+        self.conversation_id.encode(encoder);
+        self.evaluation_name.encode(encoder);
+        self.score_value.encode(encoder);
+        self.score_label.encode(encoder);
+        self.explanation.encode(encoder);
+        self.service_account_id.encode(encoder);
+        self.timestamp.encode(encoder);
+        encoder.serialized(&self.metadata);
+    }
+}
+
+impl Encode for types::SpanEvaluationFeed {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.results.encode(encoder);
+        self.next.encode(encoder);
+        self.cursor.encode(encoder);
+    }
+}
+
+impl Encode for types::GetSpanEvaluations {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.span_evaluations.encode(encoder);
+    }
+}
+
+impl Encode for types::OtelFieldOperator {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        encoder.string(self.as_str());
+    }
+}
+
+impl Encode for types::MetricAggregation {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        encoder.string(self.as_str());
+    }
+}
+
+impl Encode for types::OtelFieldDefinition {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.name.encode(encoder);
+        self.label.encode(encoder);
+        self.r#type.encode(encoder);
+        self.supported_operators.encode(encoder);
+        self.supported_aggregations.encode(encoder);
+        self.group.encode(encoder);
+        self.source_attribute_key.encode(encoder);
+    }
+}
+
+impl Encode for types::GetSpanFields {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.field_definitions.encode(encoder);
+    }
+}
+
+impl Encode for types::GetSpanEvaluationFields {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.field_definitions.encode(encoder);
+    }
+}
+
+impl Encode for types::GetTraceFields {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.field_definitions.encode(encoder);
+    }
+}
+
+impl Encode for types::GetLogFields {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.field_definitions.encode(encoder);
+    }
+}
+
+impl Encode for types::GetSpanFieldOptions {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.options.encode(encoder);
+    }
+}
+
+impl Encode for types::GetSpanEvaluationFieldOptions {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.options.encode(encoder);
+    }
+}
+
+impl Encode for types::GetTraceFieldOptions {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.options.encode(encoder);
+    }
+}
+
+impl Encode for types::GetLogFieldOptions {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.options.encode(encoder);
+    }
+}
+
+impl Encode for types::AggregationRow {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.metric_name.encode(encoder);
+        self.metric_value.encode(encoder);
+        self.time_bucket.encode(encoder);
+        encoder.optional_pair(&self.dimensions);
+    }
+}
+
+impl Encode for types::AggregationMeta {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.from_timestamp.encode(encoder);
+        self.to_timestamp.encode(encoder);
+        self.granularity_seconds.encode(encoder);
+    }
+}
+
+impl Encode for types::Aggregation {
+    fn encode<'a>(&'a self, encoder: &mut Encoder<'a>) {
+        self.extra.encode(encoder);
+        self.data.encode(encoder);
+        self.meta.encode(encoder);
     }
 }

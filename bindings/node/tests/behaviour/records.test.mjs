@@ -46,7 +46,7 @@ test("create_record_rejects_non_objects", async () => {
 });
 
 test("create_record_without_messages_is_rejected", async () => {
-  const fixture = await Fixture.start();
+  const fixture = await Fixture.strict();
   const dataset = await fixture.dataset();
   for (const payload of [{}, { messages: [[null]] }, { messages: "hello" }]) {
     const request = { datasetId: dataset.id, payload, properties: {} };
@@ -56,6 +56,12 @@ test("create_record_without_messages_is_rejected", async () => {
     assert.match(error.message, /payload\.messages/);
   }
   assert.deepEqual(await fixture.records(dataset), []);
+
+  const { datasets } = await Fixture.start();
+  const { id: datasetId } = await datasets.create({ name: "Anything", description: "" });
+  const payload = { sentence: "I like it", groundtruth: "positive" };
+  const created = await datasets.createRecord({ datasetId, payload, properties: {} });
+  assert.deepEqual({ ...created.payload }, payload);
 });
 
 /** JSON text that would change if it were parsed and serialized again. */
@@ -194,11 +200,17 @@ test("judge_record_is_not_supported", async () => {
   const fixture = await Fixture.start();
   const { id: datasetRecordId } = await fixture.record(await fixture.dataset(), "hello");
   const judgeDefinition = {
-    name: "tone",
+    name: "Politeness",
     description: "Is it polite?",
-    model_name: "m",
+    modelName: "m",
     instructions: "Judge.",
-    output: { type: "REGRESSION", min: 0, max: 1 },
+    output: {
+      type: "REGRESSION",
+      min: 0,
+      max: 1,
+      minDescription: "It is rude.",
+      maxDescription: "It is polite.",
+    },
     tools: [],
   };
   const judged = fixture.datasets.records.judge({ datasetRecordId, judgeDefinition });

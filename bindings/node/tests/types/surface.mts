@@ -17,6 +17,7 @@ import {
   type JsonObject,
   type JsonValue,
   type ListDatasetsResponse,
+  type LocalServerOptions,
   Mistral,
   MistralError,
   NotFoundError,
@@ -80,8 +81,8 @@ export async function basics(conversation: Conversation, tags: { topic: string }
     source: RecordSource.DIRECT_INPUT,
   });
   same<typeof record.payload, ConversationPayload>(true);
-  same<typeof record.payload.messages, JsonObject[]>(true);
-  same<(typeof record.payload)[string], JsonValue>(true);
+  same<typeof record.payload.messages, JsonObject[] | undefined>(true);
+  same<(typeof record.payload)[string], JsonValue | undefined>(true);
   same<typeof record.payloadText, string>(true);
   await mistral.datasets.createRecord({
     datasetId,
@@ -100,11 +101,18 @@ export async function basics(conversation: Conversation, tags: { topic: string }
   });
   await mistral.datasets.records.judge({
     datasetRecordId: record.id,
-    judgeDefinition: { name: "j" },
+    judgeDefinition: {
+      name: "Politeness",
+      description: "",
+      modelName: "m",
+      instructions: "",
+      tools: [],
+      output: { type: "CLASSIFICATION", options: [] },
+    },
   });
 
   const { records } = await mistral.datasets.listRecords({ datasetId });
-  for (const { payload } of records.results) payload.messages.map((message) => message["role"]);
+  for (const { payload } of records.results) payload.messages?.map((message) => message["role"]);
 
   const task = await mistral.datasets.importFromDatasetRecords({
     datasetId,
@@ -256,7 +264,16 @@ export async function invalid(mistral: Mistral, datasetId: string): Promise<void
 }
 
 export async function testing(): Promise<void> {
-  const local: LocalWorkspace = await startLocal({ generation: "g3" });
+  const judge = {
+    judgeUrl: new URL("http://localhost/v1"),
+    judgeKey: "k",
+    judgeTimeoutMs: 1_000,
+    judgeModels: { "mistral-medium-latest": "m" },
+  } satisfies LocalServerOptions;
+  await Mistral.local({ directory: "./data", ...judge });
+  // @ts-expect-error Only servers for tests select a generation.
+  await Mistral.local({ generation: "g3" });
+  const local: LocalWorkspace = await startLocal({ generation: "any", ...judge });
   const injected: FaultRule = await local.injectFault({
     status: 503,
     times: null,

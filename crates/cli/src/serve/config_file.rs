@@ -364,7 +364,7 @@ mod tests {
             ("max-requests = 0", "line 1: invalid value '0' for '--max-requests <COUNT>'"),
             (
                 "generation = \"g9\"",
-                "line 1: invalid value 'g9' for '--generation <GENERATION>' [possible values: g1, g2, g3]",
+                "line 1: invalid value 'g9' for '--generation <GENERATION>' [possible values: any, g1, g2, g3]",
             ),
             ("memory = true\ndata = \"d\"", "' cannot be used with '--"),
             ("memory = true\nmemory = true", "line 2: duplicate key"),

@@ -1,5 +1,6 @@
 //! The `import_spans` call.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
@@ -10,6 +11,7 @@ use mistral_datasets_types::{
     GetSpan, ImportTask, SpanDatasetMappingContract, TelemetrySpanReference,
 };
 
+use super::record::source_error;
 use super::{empty_source, may_have_been_applied, require_same_dataset};
 use crate::checks::Checks;
 use crate::client::Client;
@@ -45,7 +47,7 @@ mod sealed {
     impl Reference for TelemetrySpanReference {}
     impl Reference for GetSpan {}
     impl Reference for &GetSpan {}
-    impl<T: Reference> Reference for Result<T, crate::error::Error> {}
+    impl<T: Reference, E> Reference for Result<T, E> {}
 }
 
 impl IntoSpanReference for TelemetrySpanReference {
@@ -66,9 +68,13 @@ impl IntoSpanReference for &GetSpan {
     }
 }
 
-impl<T: IntoSpanReference> IntoSpanReference for Result<T, Error> {
+impl<T, E> IntoSpanReference for Result<T, E>
+where
+    T: IntoSpanReference,
+    E: StdError + Send + Sync + 'static,
+{
     fn into_span_reference(self) -> Result<TelemetrySpanReference, Error> {
-        self?.into_span_reference()
+        self.map_err(|error| source_error(error, "spans", OPERATION))?.into_span_reference()
     }
 }
 

@@ -145,20 +145,27 @@ impl IntoRecord for NewRecord {
 
 impl<E: StdError + Send + Sync + 'static> IntoRecord for Result<NewRecord, E> {
     fn into_record(self) -> Result<NewRecord, Error> {
-        self.map_err(|error| {
-            let mut error = Some(error);
-            let own = (&mut error as &mut dyn Any).downcast_mut::<Option<Error>>();
-            if let Some(own) = own.and_then(Option::take) {
-                return own;
-            }
-            // The error may quote a record, so the message does not repeat it.
-            let failed = Error::new(ErrorKind::Validation, "the source of the records failed")
-                .with_operation("create_records");
-            match error {
-                Some(error) => failed.with_source(error),
-                None => failed,
-            }
-        })
+        self.map_err(|error| source_error(error, "records", "create_records"))
+    }
+}
+
+/// Returns the error for a failed source. An [`Error`] is returned as it is.
+pub(super) fn source_error<E: StdError + Send + Sync + 'static>(
+    error: E,
+    items: &str,
+    operation: &'static str,
+) -> Error {
+    let mut error = Some(error);
+    let own = (&mut error as &mut dyn Any).downcast_mut::<Option<Error>>();
+    if let Some(own) = own.and_then(Option::take) {
+        return own;
+    }
+    // The error may quote an item, so the message does not repeat it.
+    let failed = Error::new(ErrorKind::Validation, format!("the source of the {items} failed"))
+        .with_operation(operation);
+    match error {
+        Some(error) => failed.with_source(error),
+        None => failed,
     }
 }
 

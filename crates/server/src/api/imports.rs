@@ -16,8 +16,11 @@ use super::responses;
 use super::state::App;
 use crate::http::{ApiError, Caller, DatasetPath, JsonBody, json};
 use crate::imports::{Import, TaskHook};
-use crate::json::Value;
-use crate::storage::{DatasetKey, ImportSource, Missing, SourceIds, StorageError};
+use crate::json::{Fields, JsonError, Value};
+use crate::storage::{
+    AttributeNamespace, DatasetKey, FieldMapping, ImportSource, Missing, SourceIds, SpanMapping,
+    SpanReference, StorageError,
+};
 
 /// How many ids are looked up at once.
 const CHECKED_IDS: usize = 500;
@@ -107,6 +110,73 @@ pub(super) async fn from_dataset_records(
     app.storage.dataset(caller.workspace, key.clone()).await?;
     app.storage.require_records(caller.workspace, ids.clone()).await?;
     start(&app, caller, key, ImportSource::Ids(SourceIds::Records(ids)), skipped, hook).await
+}
+
+/// The maximum length of a name in a mapping, in characters, and the maximum number of mappings.
+const MAX_NAME: usize = 1_000;
+const MAX_MAPPINGS: usize = 1_000;
+
+pub(super) async fn from_spans(
+    State(app): State<App>,
+    caller: Caller,
+    DatasetPath(key): DatasetPath,
+    hook: Option<Extension<Arc<dyn TaskHook>>>,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let body = body.parse(|body| {
+        let body = body.fields()?;
+        let references = body.required("span_references")?.items(1..=10_000)?;
+        let references = references.map(|reference| span_reference(&reference));
+        let mapping = span_mapping(&body.required("mapping_contract")?.fields()?)?;
+        Ok((references.collect::<Result<Vec<_>, _>>()?, mapping))
+    });
+    let (references, mapping) = body.await?;
+    let requested = references.len();
+    app.storage.dataset(caller.workspace, key.clone()).await?;
+    let (references, _) = distinct(references);
+    // Duplicates and spans that do not exist are skipped.
+    let existing = app.storage.existing_spans(caller.workspace, references).await?;
+    let skipped = (requested - existing.len()) as u64;
+    start(&app, caller, key, ImportSource::Spans(existing, mapping), skipped, hook).await
+}
+
+/// Reads a reference to a span. Ids are compared in lower case; a malformed one belongs to no span.
+fn span_reference(value: &Value<'_>) -> Result<SpanReference, JsonError> {
+    let fields = value.fields()?;
+    let id = |name, length| {
+        let id = fields.required(name)?.string()?.to_ascii_lowercase();
+        // No longer text is stored.
+        Ok(if id.len() == length { id } else { String::new() })
+    };
+    Ok(SpanReference { trace_id: id("trace_id", 32)?, span_id: id("span_id", 16)? })
+}
+
+fn span_mapping(contract: &Fields<'_>) -> Result<SpanMapping, JsonError> {
+    if let Some(version) = contract.get("version") {
+        version.integer(1..=1)?;
+    }
+    let (mut targets, mut fields) = (HashSet::new(), Vec::new());
+    for mapping in contract.required("mappings")?.items(0..=MAX_MAPPINGS)? {
+        let mapping = mapping.fields()?;
+        let target_field = mapping.required("target_field")?;
+        let target = target_field.string_of(0..=MAX_NAME)?;
+        if !targets.insert(target.clone()) {
+            return Err(target_field.error("another mapping has the same target field"));
+        }
+        let source = mapping.required("source_field")?.fields()?;
+        let namespace = source.required("namespace")?;
+        let namespace = match &*namespace.string()? {
+            "span_attributes" => AttributeNamespace::Span,
+            "resource_attributes" => AttributeNamespace::Resource,
+            _ => {
+                let message = "expected `span_attributes` or `resource_attributes`";
+                return Err(namespace.error(message));
+            }
+        };
+        let key = source.required("key")?.string_of(0..=MAX_NAME)?;
+        fields.push(FieldMapping { target, namespace, key });
+    }
+    Ok(SpanMapping(fields))
 }
 
 /// Returns the distinct ids among any number of ids, and the number of duplicates. Fails if one of them does not exist.

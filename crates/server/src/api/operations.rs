@@ -12,6 +12,7 @@ pub(crate) static OPEN_LINK: OperationRoute = OperationRoute {
     method: "GET",
     path: "/files/{file_id}",
     success: 200,
+    generations: &[],
 };
 
 /// Returns every operation, including [`OPEN_LINK`].
@@ -45,6 +46,9 @@ const OTHER_ROUTES: &[&str] = &[
     "/metrics",
     "/openapi.json",
     "/readyz",
+    "/telemetry/v1/logs",
+    "/telemetry/v1/metrics",
+    "/telemetry/v1/traces",
 ];
 
 /// Sets the [`RequestName`] of a request that has matched a route.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use mistral_datasets_types::{ErrorCode, RecordSource};
+use mistral_datasets_types::RecordSource;
 
 use super::record_body::record_response;
 use super::responses;
@@ -123,19 +123,4 @@ pub(super) async fn update_properties(
     memory.hold(app.storage.replace_properties(caller.workspace, id, properties.await?)).await?;
     app.cleanup.erase();
     Ok(no_content())
-}
-
-pub(super) async fn judge(
-    State(app): State<App>,
-    caller: Caller,
-    RecordPath(id): RecordPath,
-    body: JsonBody,
-) -> Result<Response, ApiError> {
-    body.parse(|body| Ok(body.fields()?.required("judge_definition")?.object()?)).await?;
-    app.storage.require_records(caller.workspace, vec![id]).await?;
-    Err(ApiError::new(
-        StatusCode::BAD_REQUEST,
-        ErrorCode::FeatureNotSupported,
-        "judging needs a model, which the local server does not have; use the hosted service to judge records",
-    ))
 }

@@ -2,7 +2,9 @@
 
 use crate::http::{BaseUrl, PageQuery};
 use crate::json::Object;
-use crate::storage::{Dataset, FileEntry, Listed, Record, RecordFormat, RecordHead, Task};
+use crate::storage::{
+    CampaignEntry, Dataset, FileEntry, Listed, Record, RecordFormat, RecordHead, Task,
+};
 
 /// A type that is returned in responses.
 pub(super) trait Response {
@@ -111,6 +113,27 @@ impl Response for Task {
     }
 }
 
+impl Response for CampaignEntry {
+    fn write(&self, out: &mut Vec<u8>) {
+        Object::write(out, |object| {
+            object.uuid("id", self.id);
+            object.timestamps(self.created_at, self.updated_at);
+            object.raw("deleted_at", "null");
+            object.string("name", &self.name);
+            object.uuid("owner_id", self.owner);
+            object.uuid("workspace_id", self.workspace);
+            object.string("description", &self.description);
+            object.integer("max_nb_events", self.max_events);
+            object.raw("search_params", &self.search_params);
+            object.raw("judge", &self.judge_copy);
+        });
+    }
+
+    fn size_hint(&self) -> usize {
+        self.search_params.len() + self.judge_copy.len() + self.description.len() + 640
+    }
+}
+
 /// Returns the body with a single value.
 pub(super) fn one(response: &impl Response) -> Vec<u8> {
     let mut out = Vec::with_capacity(response.size_hint());
@@ -158,7 +181,7 @@ pub(super) fn end_page(
 }
 
 /// Separates a result from the previous one. `out` is either a page or, if it is streamed, the rest of one.
-fn next(out: &mut Vec<u8>) {
+pub(super) fn next(out: &mut Vec<u8>) {
     if out.last() != Some(&b'[') {
         out.push(b',');
     }

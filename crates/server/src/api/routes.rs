@@ -3,14 +3,17 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, get, on, post};
 use http::{Method, StatusCode};
 use mistral_datasets_types::ErrorCode;
 
 use super::generated::routes::OPERATIONS;
 use super::operations::OPEN_LINK;
 use super::state::App;
-use super::{datasets, exports, files, imports, links, openapi, records, tasks};
+use super::{
+    campaigns, datasets, event_fields, events, exports, files, imports, judges, links,
+    live_judging, logs, openapi, records, spans, tasks, telemetry, traces,
+};
 use crate::http::{ApiError, Caller, no_content};
 
 /// Operations of the document that the server does not support, with the reason for the FEATURE_NOT_SUPPORTED error.
@@ -30,6 +33,7 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "import_from_explorer" => on(method, imports::from_explorer),
         "import_from_file" => on(method, imports::from_file),
         "import_from_playground" => on(method, imports::from_playground),
+        "import_from_spans" => on(method, imports::from_spans),
         "import_from_dataset_records" => on(method, imports::from_dataset_records),
         "export_to_jsonl" => on(method, exports::to_jsonl),
         "fetch_task" => on(method, tasks::fetch),
@@ -39,7 +43,46 @@ fn handler(operation_id: &str, method: MethodFilter) -> Option<MethodRouter<App>
         "delete_record" => on(method, records::delete),
         "update_record_payload" => on(method, records::update_payload),
         "update_record_properties" => on(method, records::update_properties),
-        "judge_record" => on(method, records::judge),
+        "judge_record" => on(method, live_judging::record),
+        "judge_event" => on(method, live_judging::event),
+        "list_judges" => on(method, judges::list),
+        "create_judge" => on(method, judges::create),
+        "fetch_judge" => on(method, judges::fetch),
+        "update_judge" => on(method, judges::update),
+        "delete_judge" => on(method, judges::delete),
+        "judge_conversation" => on(method, live_judging::conversation),
+        "search_events" => on(method, events::search),
+        "search_event_ids" => on(method, events::search_ids),
+        "fetch_event" => on(method, events::fetch),
+        "fetch_similar_events" => on(method, events::similar),
+        "list_event_fields" => on(method, event_fields::list),
+        "fetch_event_field_options" => on(method, event_fields::options),
+        "fetch_event_field_option_counts" => on(method, event_fields::option_counts),
+        "list_campaigns" => on(method, campaigns::list),
+        "create_campaign" => on(method, campaigns::create),
+        "fetch_campaign" => on(method, campaigns::fetch),
+        "delete_campaign" => on(method, campaigns::delete),
+        "fetch_campaign_status" => on(method, campaigns::status),
+        "list_campaign_events" => on(method, campaigns::events),
+        "search_spans" => on(method, spans::search),
+        "aggregate_spans" => on(method, spans::aggregate),
+        "list_span_fields" => on(method, spans::fields),
+        "fetch_span_field_options" => on(method, spans::options),
+        "search_span_evaluations" => on(method, spans::search_evaluations),
+        "search_latest_span_evaluations" => on(method, spans::search_latest_evaluations),
+        "aggregate_span_evaluations" => on(method, spans::aggregate_evaluations),
+        "list_span_evaluation_fields" => on(method, spans::evaluation_fields),
+        "fetch_span_evaluation_field_options" => on(method, spans::evaluation_options),
+        "search_traces" => on(method, traces::search),
+        "aggregate_traces" => on(method, traces::aggregate),
+        "get_trace_by_id" => on(method, traces::fetch),
+        "get_trace_spans" => on(method, traces::spans),
+        "get_span_by_id" => on(method, traces::span),
+        "get_trace_fields" => on(method, traces::fields),
+        "fetch_trace_field_options" => on(method, traces::options),
+        "search_logs" => on(method, logs::search),
+        "list_log_fields" => on(method, logs::fields),
+        "fetch_log_field_options" => on(method, logs::options),
         "list_files" => on(method, files::list),
         "upload_file" => on(method, files::upload),
         "retrieve_file" => on(method, files::retrieve),
@@ -67,6 +110,10 @@ pub(crate) fn link_routes(app: App) -> Router {
 pub(crate) fn routes(app: App, explorer: bool) -> Router {
     let mut router = Router::new();
     for operation in OPERATIONS {
+        // An operation of another generation is an unknown route.
+        if !app.generation.has(operation.generations) {
+            continue;
+        }
         let method = Method::from_bytes(operation.method.as_bytes()).ok();
         let method = method.and_then(|method| MethodFilter::try_from(method).ok());
         let Some(method) = method else { continue };
@@ -88,6 +135,9 @@ pub(crate) fn routes(app: App, explorer: bool) -> Router {
     let _ = explorer;
     router
         .route("/openapi.json", get(openapi::document))
+        .route("/telemetry/v1/traces", post(telemetry::traces))
+        .route("/telemetry/v1/logs", post(telemetry::logs))
+        .route("/telemetry/v1/metrics", post(telemetry::metrics))
         // The extractors enforce their own limits, with error responses of the API.
         .layer(DefaultBodyLimit::disable())
         .with_state(app)

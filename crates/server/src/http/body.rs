@@ -1,4 +1,4 @@
-//! JSON request bodies.
+//! Request bodies that are read as a whole.
 
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, Request};
@@ -13,13 +13,13 @@ use crate::json::Document;
 
 /// How many times the size of a body a request holds at most: the body and the values read from it, then the values and what the
 /// storage makes of them, then the values and the response.
-const COPIES: u64 = 3;
+pub(super) const COPIES: u64 = 3;
 
 /// The most bytes of a body that are allocated at once.
 const MAX_CAPACITY: u64 = 64 << 20;
 
 /// How many more bytes of a body without a `Content-Length` are reserved at a time.
-const STEP: u64 = 256 << 10;
+pub(super) const STEP: u64 = 256 << 10;
 
 /// Extracts a JSON request body.
 pub(crate) struct JsonBody {
@@ -99,8 +99,8 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads a body of at most `limit` bytes. Nothing is read if `Content-Length` exceeds the limit or the available memory.
-async fn read(
+/// Reads a body of at most `limit` bytes, as it was sent. Nothing is read if `Content-Length` exceeds the limit or the available memory.
+pub(super) async fn read(
     mut body: Body,
     length: Option<u64>,
     limit: u64,

@@ -46,6 +46,11 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::ValidationError, message)
     }
 
+    /// Creates an error for a body that cannot be decoded.
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::ValidationError, message)
+    }
+
     /// Creates an error for something missing that has no error code of its own.
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, ErrorCode::UnknownError, message)
@@ -215,6 +220,10 @@ impl From<StorageError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
                     .with_header(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)))
             }
+            StorageError::TimedOut => {
+                let code = ErrorCode::DatabaseTimeout;
+                Self::new(StatusCode::REQUEST_TIMEOUT, code, error.to_string())
+            }
             StorageError::ImportAborted => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
             }
@@ -252,6 +261,9 @@ impl From<Missing> for ApiError {
             Missing::Task => {
                 (ErrorCode::DatasetTaskNotFound, "task not found in this dataset".to_owned())
             }
+            Missing::Judge => (ErrorCode::JudgeNotFound, "judge not found".to_owned()),
+            Missing::Trace => (ErrorCode::TraceNotFound, "trace not found".to_owned()),
+            Missing::Span => (ErrorCode::SpanNotFound, "span not found in this trace".to_owned()),
             Missing::Campaign => (ErrorCode::CampaignNotFound, "campaign not found".to_owned()),
             Missing::CampaignEvents => (
                 ErrorCode::CampaignNoMatchingEvents,
@@ -259,6 +271,10 @@ impl From<Missing> for ApiError {
             ),
             Missing::File => (ErrorCode::UnknownError, "file not found".to_owned()),
             Missing::Event(id) => (ErrorCode::UnknownError, format!("event `{id}` not found")),
+            Missing::SourceSpan(span) => (
+                ErrorCode::SpanNotFound,
+                format!("span `{}` of trace `{}` not found", span.span_id, span.trace_id),
+            ),
             Missing::Conversation(id) => {
                 (ErrorCode::UnknownError, format!("conversation `{id}` not found"))
             }
@@ -289,6 +305,8 @@ mod tests {
             (Missing::Dataset, "DATASET_NOT_FOUND"),
             (Missing::Record(Uuid::nil()), "DATASET_RECORD_NOT_FOUND"),
             (Missing::Task, "DATASET_TASK_NOT_FOUND"),
+            (Missing::Trace, "TRACE_NOT_FOUND"),
+            (Missing::Span, "SPAN_NOT_FOUND"),
             (Missing::Campaign, "CAMPAIGN_NOT_FOUND"),
             (Missing::CampaignEvents, "CAMPAIGN_NO_MATCHING_EVENTS"),
             (Missing::File, "UNKNOWN_ERROR"),

@@ -17,6 +17,8 @@ pub(crate) struct PageQuery {
     /// Counted from 1.
     page: u64,
     size: u64,
+    /// Other parameters, which the links to other pages repeat.
+    filters: Vec<(&'static str, String)>,
 }
 
 impl PageQuery {
@@ -24,7 +26,14 @@ impl PageQuery {
         Ok(Self {
             page: query.integer("page", 1..=MAX_INTEGER, 1)?,
             size: query.integer("page_size", 0..=100, 50)?,
+            filters: Vec::new(),
         })
+    }
+
+    /// Repeats a parameter with several values in the links to other pages.
+    pub(crate) fn repeating(mut self, name: &'static str, values: &[String]) -> Self {
+        self.filters.extend(values.iter().map(|value| (name, value.clone())));
+        self
     }
 
     pub(crate) fn window(&self) -> Window {
@@ -56,8 +65,10 @@ impl PageQuery {
         let link = |number: u64| {
             let mut link = base.request_url();
             let _ = write!(link, "?page_size={}&page={number}", self.size);
-            if let Some(text) = text {
-                let _ = write!(link, "&q={}", utf8_percent_encode(text, QUERY));
+            let text = text.map(|text| ("q", text));
+            let filters = self.filters.iter().map(|(name, value)| (*name, value.as_str()));
+            for (name, value) in filters.chain(text) {
+                let _ = write!(link, "&{name}={}", utf8_percent_encode(value, QUERY));
             }
             link
         };
@@ -136,13 +147,16 @@ mod tests {
             (7, 10, 0, Some(1), None),
             (3, 0, 100, None, None),
         ] {
-            let query = PageQuery { page, size };
+            let query = PageQuery { page, size, filters: Vec::new() };
             assert_eq!(query.neighbours(count), (previous, next), "{page} {size} {count}");
         }
     }
 
     #[test]
     fn offsets_saturate() {
-        assert_eq!(PageQuery { page: u64::MAX, size: 100 }.window().offset, u64::MAX);
+        assert_eq!(
+            PageQuery { page: u64::MAX, size: 100, filters: Vec::new() }.window().offset,
+            u64::MAX
+        );
     }
 }

@@ -5,6 +5,7 @@ mod hook;
 mod line;
 mod queue;
 mod source;
+mod span_mapping;
 mod worker;
 
 pub(crate) use file::FileLines;

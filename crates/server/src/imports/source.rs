@@ -8,11 +8,13 @@ use uuid::Uuid;
 
 use super::file::{FileLines, content_error, read_error};
 use super::line::LineRules;
+use super::span_mapping;
 use crate::content::{BlockingReader, ContentStore, ExpectedContent, open_verified};
 use crate::storage::{
-    ClaimedImport, ClaimedSource, ImportPosition, Missing, NewRecord, Progress, SourceIds, Storage,
-    StorageError,
+    ClaimedImport, ClaimedSource, ImportPosition, Missing, NewRecord, Progress, SourceIds,
+    SpanMapping, Storage, StorageError,
 };
+use crate::telemetry;
 
 /// A chunk ends with the record that reaches this size in bytes. This bounds the memory of an import and how long it delays other
 /// writes.
@@ -26,17 +28,22 @@ pub(super) const CHUNK_RECORDS: usize = 2_000;
 
 /// The source of an import. Objects given by ids are read in the order of the ids.
 pub(super) struct Source {
+    objects: SourceObjects,
+    reader: Reader,
+}
+
+/// Where objects given by ids are read.
+struct SourceObjects {
     storage: Arc<dyn Storage>,
     task: Uuid,
     workspace: Uuid,
-    reader: Reader,
 }
 
 enum Reader {
     /// An uploaded file. The records have the source `UPLOADED_FILE`.
     File(Box<FileLines>),
     /// Objects given by ids, which are read in batches.
-    Ids { done: u64, count: u64 },
+    Ids { done: u64, count: u64, mapping: Option<Arc<SpanMapping>> },
 }
 
 /// A chunk of records.
@@ -77,6 +84,9 @@ impl From<StorageError> for ImportError {
             StorageError::Missing(Missing::Conversation(id)) => {
                 missing(format!("the conversation `{id}`"))
             }
+            StorageError::Missing(Missing::SourceSpan(span)) => {
+                missing(format!("the span `{}` of trace `{}`", span.span_id, span.trace_id))
+            }
             StorageError::Missing(Missing::Record(id)) => missing(format!("the record `{id}`")),
             error @ (StorageError::Full
             | StorageError::Stopped
@@ -104,14 +114,20 @@ impl Source {
                 let skipping = tokio::task::spawn_blocking(move || lines.skip_to(position));
                 Reader::File(Box::new(skipping.await.map_err(internal)?.map_err(read_error)?))
             }
-            ClaimedSource::Ids(count) => Reader::Ids { done: position.offset, count: *count },
+            ClaimedSource::Ids(count) => {
+                Reader::Ids { done: position.offset, count: *count, mapping: None }
+            }
+            ClaimedSource::Spans(count, mapping) => {
+                let mapping = Some(Arc::new(mapping.clone()));
+                Reader::Ids { done: position.offset, count: *count, mapping }
+            }
         };
-        Ok(Self {
+        let objects = SourceObjects {
             storage: Arc::clone(storage),
             task: import.task,
             workspace: import.workspace,
-            reader,
-        })
+        };
+        Ok(Self { objects, reader })
     }
 
     /// Reads the next chunk.
@@ -126,16 +142,16 @@ impl Source {
                 self.reader = Reader::File(lines);
                 Ok((self, chunk))
             }
-            Reader::Ids { done, count } => {
+            Reader::Ids { done, count, mapping } => {
                 let mut records = Vec::new();
                 if done < count {
-                    records = copies(&self.storage, self.workspace, self.task, done).await?;
+                    records = copies(&self.objects, mapping.as_deref(), done).await?;
                     if records.is_empty() {
                         return Err(ImportError::Internal("no object was read".into()));
                     }
                 }
                 let done = done + records.len() as u64;
-                self.reader = Reader::Ids { done, count };
+                self.reader = Reader::Ids { done, count, mapping };
                 let chunk = Chunk {
                     records,
                     end: ImportPosition { offset: done, line: 0 },
@@ -150,20 +166,21 @@ impl Source {
 
 /// Returns records for the objects after the first `done` ones. Large objects come in smaller batches.
 async fn copies(
-    storage: &Arc<dyn Storage>,
-    workspace: Uuid,
-    task: Uuid,
+    source: &SourceObjects,
+    mapping: Option<&SpanMapping>,
     done: u64,
 ) -> Result<Vec<NewRecord>, ImportError> {
+    let SourceObjects { storage, workspace, task } = source;
+    let (workspace, task) = (*workspace, *task);
     match storage.import_ids(task, done).await? {
         // The messages of a record are those of the request followed by those of the response, the properties are the extra
         // fields of the event, and the source is `EXPLORER`. (An assumption; the service does not document its mapping.)
         SourceIds::Events(ids) => {
             let events = storage.events(workspace, ids, CHUNK_BYTES).await?;
             let records = events.into_iter().map(|event| {
-                let messages = [&*event.request_messages, &*event.response_messages];
+                let [request, response] = telemetry::messages(event.messages);
                 Ok(NewRecord {
-                    payload: payload(&messages)?,
+                    payload: payload(&[&*request, &*response])?,
                     properties: event.extra_fields,
                     source: RecordSource::Explorer,
                 })
@@ -181,6 +198,13 @@ async fn copies(
                 })
             });
             records.collect()
+        }
+        SourceIds::Spans(references) => {
+            let mapping = mapping.ok_or_else(|| {
+                ImportError::Internal("an import from spans has no mapping".into())
+            })?;
+            let spans = storage.span_attributes(workspace, references, CHUNK_BYTES).await?;
+            spans.iter().map(|span| span_mapping::record(span, mapping)).collect()
         }
         // A copy has the payload, properties and source of the original.
         SourceIds::Records(ids) => {

@@ -55,6 +55,7 @@ impl Setup {
             cleanup: Arc::clone(&cleanup),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             keep_uploads,
+            keep_traces: None,
             erase_delay: Duration::ZERO,
         };
         let running = tokio::spawn(housekeeping.run(Vec::new()));

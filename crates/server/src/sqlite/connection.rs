@@ -9,6 +9,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::{functions, time_limit};
+
 /// When commits are synced to disk: SQLite's `synchronous` setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Synchronous {
@@ -65,6 +67,7 @@ pub(super) fn writer(path: &Path, synchronous: Synchronous) -> rusqlite::Result<
     connection.busy_timeout(OPEN_TIMEOUT)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    functions::register(&connection)?;
     configure_statements(&connection)?;
     Ok(connection)
 }
@@ -92,10 +95,12 @@ pub(super) fn set_synchronous(
 
 /// Opens a read-only connection. Its transactions see a consistent snapshot while others write.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "cache_size", -2048)?;
     connection.pragma_update(None, "temp_store", "memory")?;
+    functions::register(&connection)?;
+    time_limit::install(&mut connection)?;
     configure_statements(&connection)?;
     Ok(connection)
 }

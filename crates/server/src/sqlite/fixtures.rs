@@ -6,27 +6,49 @@ use uuid::Uuid;
 use super::budget::Cost;
 use super::{SqliteStorage, take_bytes, workspaces};
 use crate::storage::{
-    Campaign, CampaignEvents, Conversation, Event, FixtureStore, Missing, Pending, StorageError,
+    Campaign, CampaignEvents, Conversation, Event, EventMessages, FixtureStore, Missing,
+    NewFixtureEvent, Pending, StorageError,
 };
 
 pub(super) fn insert_events(
     connection: &Connection,
     workspace: Uuid,
-    events: &[Event],
+    events: &[NewFixtureEvent],
 ) -> Result<(), StorageError> {
     let workspace = workspaces::find_or_create(connection, workspace)?;
     let mut statement = connection.prepare_cached(
-        "INSERT INTO events (workspace, name, request_messages, response_messages, extra_fields) \
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (workspace, name) DO UPDATE SET \
-         request_messages = ?3, response_messages = ?4, extra_fields = ?5",
+        "INSERT INTO events (workspace, name, created_at, correlation_id, model_name, total_time_elapsed, input_tokens, \
+            output_tokens, nb_messages, api_agent_id, invoked_tools, metadata, first_system_message, \
+            last_user_message_preview, response_messages_preview, enabled_tools, extra_fields, request_messages, \
+            response_messages) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, '[]', ?16, ?17, ?18) \
+         ON CONFLICT (workspace, name) DO UPDATE SET span = NULL, created_at = ?3, correlation_id = ?4, model_name = ?5, \
+            total_time_elapsed = ?6, input_tokens = ?7, output_tokens = ?8, nb_messages = ?9, api_agent_id = ?10, \
+            invoked_tools = ?11, metadata = ?12, first_system_message = ?13, last_user_message_preview = ?14, \
+            response_messages_preview = ?15, enabled_tools = '[]', extra_fields = ?16, request_messages = ?17, \
+            response_messages = ?18",
     )?;
     for event in events {
+        let fields = &event.fields;
         statement.execute(params![
             workspace,
             event.id,
+            fields.timestamp,
+            fields.correlation_id,
+            fields.model_name,
+            fields.total_time_elapsed,
+            fields.input_tokens,
+            fields.output_tokens,
+            fields.nb_messages,
+            fields.api_agent_id,
+            fields.invoked_tools,
+            fields.metadata,
+            fields.first_system_message,
+            fields.last_user_message_preview,
+            fields.response_messages_preview,
+            event.extra_fields,
             event.request_messages,
             event.response_messages,
-            event.extra_fields,
         ])?;
     }
     Ok(())
@@ -57,7 +79,7 @@ pub(super) fn insert_campaign(
     let row: i64 = connection
         .prepare_cached(
             "INSERT INTO campaigns (workspace, uuid, name) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (workspace, uuid) DO UPDATE SET name = ?3 RETURNING id",
+             ON CONFLICT (workspace, uuid) DO UPDATE SET name = ?3, judge = NULL, status = NULL, deleted_at = NULL RETURNING id",
         )?
         .query_row(params![workspace, campaign.id, campaign.name], |row| row.get(0))?;
     connection.prepare_cached("DELETE FROM campaign_events WHERE campaign = ?1")?.execute([row])?;
@@ -70,18 +92,33 @@ pub(super) fn insert_campaign(
     Ok(())
 }
 
-fn event(connection: &Connection, workspace: i64, id: String) -> Result<Event, StorageError> {
+pub(super) fn event(
+    connection: &Connection,
+    workspace: i64,
+    id: String,
+) -> Result<Event, StorageError> {
     let found = connection
         .prepare_cached(
-            "SELECT request_messages, response_messages, extra_fields FROM events \
-             WHERE workspace = ?1 AND name = ?2",
+            "SELECT e.extra_fields, e.request_messages, e.response_messages, s.system_instructions, s.input_messages, \
+                s.output_messages \
+             FROM events e LEFT JOIN spans s ON s.id = e.span WHERE e.workspace = ?1 AND e.name = ?2",
         )?
-        .query_row(params![workspace, id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row(params![workspace, id], |row| {
+            let messages = match row.get(1)? {
+                Some(request) => EventMessages::Chat { request, response: row.get(2)? },
+                None => EventMessages::Span {
+                    system_instructions: row.get(3)?,
+                    input: row.get(4)?,
+                    output: row.get(5)?,
+                },
+            };
+            Ok((messages, row.get(0)?))
+        })
         .optional()?;
-    let Some((request_messages, response_messages, extra_fields)) = found else {
+    let Some((messages, extra_fields)) = found else {
         return Err(Missing::Event(id).into());
     };
-    Ok(Event { id, request_messages, response_messages, extra_fields })
+    Ok(Event { messages, extra_fields })
 }
 
 fn conversation(
@@ -145,7 +182,9 @@ fn campaign_events(
 ) -> Result<CampaignEvents, StorageError> {
     let workspace = row(connection, workspace)?;
     let campaign: i64 = connection
-        .prepare_cached("SELECT id FROM campaigns WHERE uuid = ?1 AND workspace = ?2")?
+        .prepare_cached(
+            "SELECT id FROM campaigns WHERE uuid = ?1 AND workspace = ?2 AND deleted_at IS NULL",
+        )?
         .query_row(params![campaign, workspace], |row| row.get(0))
         .optional()?
         .ok_or(Missing::Campaign)?;
@@ -164,12 +203,13 @@ fn campaign_events(
     Ok(CampaignEvents { named, existing })
 }
 
-pub(super) fn events_cost(events: &[Event]) -> Cost {
-    let size = |event: &Event| {
+pub(super) fn events_cost(events: &[NewFixtureEvent]) -> Cost {
+    // Fields are taken from the messages or from `extra_fields`, so they are no longer than these.
+    let size = |event: &NewFixtureEvent| {
         event.id.len()
-            + event.request_messages.len()
-            + event.response_messages.len()
-            + event.extra_fields.len()
+            + 2 * (event.request_messages.len()
+                + event.response_messages.len()
+                + event.extra_fields.len())
     };
     Cost::insert(events.len() as u64, events.iter().map(|event| size(event) as u64).sum())
 }
@@ -185,7 +225,7 @@ pub(super) fn campaign_cost(campaign: &Campaign) -> Cost {
 }
 
 impl FixtureStore for SqliteStorage {
-    fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> Pending<()> {
+    fn insert_events(&self, workspace: Uuid, events: Vec<NewFixtureEvent>) -> Pending<()> {
         self.write_costing(events_cost(&events), move |connection| {
             insert_events(connection, workspace, &events)
         })
@@ -211,11 +251,7 @@ impl FixtureStore for SqliteStorage {
         self.read(move |connection| {
             let workspace = row(connection, workspace)?;
             let events = ids.into_iter().map(|id| event(connection, workspace, id));
-            take_bytes(events, max_bytes, |event| {
-                event.request_messages.len()
-                    + event.response_messages.len()
-                    + event.extra_fields.len()
-            })
+            take_bytes(events, max_bytes, Event::bytes)
         })
     }
 

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::budget::Cost;
 use super::files;
 use crate::storage::{
-    ClaimedImport, ClaimedSource, ImportPosition, ImportSource, NewImport, QueueLimits, SourceIds,
-    StorageError, WaitingImports,
+    ClaimedImport, ClaimedSource, FieldMapping, ImportPosition, ImportSource, NewImport,
+    QueueLimits, SourceIds, SpanMapping, SpanReference, StorageError, WaitingImports,
 };
 use crate::time::Timestamp;
 
@@ -51,8 +51,20 @@ pub(super) fn cost(source: &ImportSource) -> Cost {
             (ids.len(), ids.iter().map(|id| id.len() * 6 + 3).sum())
         }
         ImportSource::Ids(SourceIds::Records(ids)) => (ids.len(), ids.len() * size_of::<Uuid>()),
+        ImportSource::Ids(SourceIds::Spans(references)) => {
+            (references.len(), spans_size(references))
+        }
+        ImportSource::Spans(references, SpanMapping(fields)) => {
+            let size = |field: &FieldMapping| 6 * (field.target.len() + field.key.len()) + 64;
+            (references.len(), spans_size(references) + fields.iter().map(size).sum::<usize>())
+        }
     };
     Cost::insert(count.div_ceil(BLOCK) as u64, bytes as u64)
+}
+
+/// Returns an upper bound of the size of references as JSON.
+fn spans_size(references: &[SpanReference]) -> usize {
+    references.iter().map(|span| 6 * (span.trace_id.len() + span.span_id.len()) + 32).sum()
 }
 
 /// Adds the import of a task. The file must exist.
@@ -69,25 +81,38 @@ pub(super) fn add(
         ImportSource::Ids(SourceIds::Events(ids)) => ("EVENTS", None, ids.len()),
         ImportSource::Ids(SourceIds::Conversations(ids)) => ("CONVERSATIONS", None, ids.len()),
         ImportSource::Ids(SourceIds::Records(ids)) => ("RECORDS", None, ids.len()),
+        ImportSource::Ids(SourceIds::Spans(_)) => {
+            return Err(StorageError::Failed("an import from spans has no mapping".into()));
+        }
+        ImportSource::Spans(references, _) => ("SPANS", None, references.len()),
+    };
+    let mapping = match &new.source {
+        ImportSource::Spans(_, mapping) => Some(serde_json::to_string(mapping).map_err(failed)?),
+        _ => None,
     };
     let state = if new.held_by.is_some() { "HELD" } else { "WAITING" };
     connection
         .prepare_cached(
-            "INSERT INTO imports (task, workspace, state, claimant, source, file, ids, skipped) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO imports (task, workspace, state, claimant, source, file, ids, skipped, mapping) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
-        .execute(params![task, workspace, state, new.held_by, name, file, count, new.skipped,])?;
+        .execute(params![task, workspace, state, new.held_by, name, file, count, new.skipped, mapping])?;
     match &new.source {
         ImportSource::File(_) => Ok(()),
         ImportSource::Ids(SourceIds::Events(ids) | SourceIds::Conversations(ids)) => {
-            add_ids(connection, task, ids, |block| {
-                serde_json::to_vec(block).map_err(|error| StorageError::Failed(error.into()))
-            })
+            add_ids(connection, task, ids, |block| serde_json::to_vec(block).map_err(failed))
+        }
+        ImportSource::Ids(SourceIds::Spans(references)) | ImportSource::Spans(references, _) => {
+            add_ids(connection, task, references, |block| serde_json::to_vec(block).map_err(failed))
         }
         ImportSource::Ids(SourceIds::Records(ids)) => add_ids(connection, task, ids, |block| {
             Ok(block.iter().flat_map(|id| *id.as_bytes()).collect())
         }),
     }
+}
+
+fn failed(error: serde_json::Error) -> StorageError {
+    StorageError::Failed(error.into())
 }
 
 fn add_ids<T>(
@@ -139,8 +164,7 @@ pub(super) fn ids(
         .ok_or(StorageError::ImportAborted)?;
     let skip = usize::try_from(done).unwrap_or(usize::MAX) - first;
     let names = |ids: &[u8]| -> Result<Vec<String>, StorageError> {
-        let names: Vec<String> =
-            serde_json::from_slice(ids).map_err(|error| StorageError::Failed(error.into()))?;
+        let names: Vec<String> = serde_json::from_slice(ids).map_err(failed)?;
         Ok(names.into_iter().skip(skip).collect())
     };
     match source.as_str() {
@@ -149,6 +173,10 @@ pub(super) fn ids(
         "RECORDS" => {
             let (uuids, _) = ids.as_chunks();
             Ok(SourceIds::Records(uuids.iter().skip(skip).copied().map(Uuid::from_bytes).collect()))
+        }
+        "SPANS" => {
+            let references: Vec<SpanReference> = serde_json::from_slice(&ids).map_err(failed)?;
+            Ok(SourceIds::Spans(references.into_iter().skip(skip).collect()))
         }
         other => Err(StorageError::Failed(format!("unexpected import source `{other}`").into())),
     }
@@ -185,7 +213,7 @@ pub(super) fn claim(
     let claimed = connection
         .prepare_cached(
             "SELECT t.uuid, w.uuid, i.source, i.file, i.ids, i.position, i.line, coalesce(r.size, 0), i.skipped, \
-             i.attempts + 1, i.state = 'STUCK', f.bytes, f.signature \
+             i.attempts + 1, i.state = 'STUCK', f.bytes, f.signature, i.mapping \
              FROM imports i JOIN tasks t ON t.id = i.task JOIN workspaces w ON w.id = i.workspace \
              LEFT JOIN runs r ON r.id = t.run LEFT JOIN files f ON f.uuid = i.file WHERE i.task = ?1",
         )?
@@ -241,6 +269,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ClaimedImport> {
             sha256: row.get::<_, Option<String>>(12)?.unwrap_or_default(),
         },
         "EVENTS" | "CONVERSATIONS" | "RECORDS" => ClaimedSource::Ids(row.get(4)?),
+        "SPANS" => {
+            let mapping = serde_json::from_str(row.get_ref(13)?.as_str()?)
+                .map_err(|error| FromSqlError::Other(error.into()))?;
+            ClaimedSource::Spans(row.get(4)?, mapping)
+        }
         _ => return Err(FromSqlError::InvalidType.into()),
     };
     Ok(ClaimedImport {

@@ -6,10 +6,10 @@ use uuid::Uuid;
 use super::{SqliteStorage, Synchronous};
 use crate::disk_space::DiskSpace;
 use crate::storage::{
-    ClaimedImport, ClaimedSource, DatasetKey, DatasetStore, FileIndex, ImportCounts,
-    ImportPosition, ImportSource, ImportStore, NewDataset, NewFile, NewImport, NewRecord, Progress,
-    QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage, StorageError, Task,
-    Window,
+    AttributeNamespace, ClaimedImport, ClaimedSource, DatasetKey, DatasetStore, FieldMapping,
+    FileIndex, ImportCounts, ImportPosition, ImportSource, ImportStore, NewDataset, NewFile,
+    NewImport, NewRecord, Progress, QueueLimits, RecordFormat, RecordStore, Selection, SourceIds,
+    SpanMapping, SpanReference, Storage, StorageError, Task, Window,
 };
 
 const FIRST: Uuid = Uuid::from_u128(1);
@@ -228,20 +228,37 @@ async fn ids_are_read_in_batches_from_any_position() {
     let queue = Queue::new(1).await;
     let uuids: Vec<Uuid> = (0..1_201).map(Uuid::from_u128).collect();
     let names: Vec<String> = (0..1_201).map(|n| format!("\"{n} \u{1f600}")).collect();
+    let spans = (0..1_201)
+        .map(|n| SpanReference { trace_id: format!("{n:032x}"), span_id: format!("{n:016x}") });
+    let spans: Vec<_> = spans.collect();
+    let mapping = SpanMapping(vec![FieldMapping {
+        target: "\"t\"".to_owned(),
+        namespace: AttributeNamespace::Resource,
+        key: "é".to_owned(),
+    }]);
     for source in [
+        SourceIds::Spans(spans),
         SourceIds::Records(uuids),
         SourceIds::Events(names.clone()),
         SourceIds::Conversations(names),
     ] {
-        let task = queue.add(0, ImportSource::Ids(source.clone()), None).await;
+        let (added, expected) = match &source {
+            SourceIds::Spans(spans) => (
+                ImportSource::Spans(spans.clone(), mapping.clone()),
+                ClaimedSource::Spans(1_201, mapping.clone()),
+            ),
+            ids => (ImportSource::Ids(ids.clone()), ClaimedSource::Ids(1_201)),
+        };
+        let task = queue.add(0, added, None).await;
         let claimed = queue.claim(FIRST).await.unwrap();
-        assert_eq!((claimed.task, claimed.source), (task, ClaimedSource::Ids(1_201)));
+        assert_eq!((claimed.task, claimed.source), (task, expected));
         for done in [0, 1, 499, 500, 501, 1_000, 1_200] {
             let read = queue.storage.import_ids(task, done).await.unwrap();
             let end = (done as usize / 500 * 500 + 500).min(1_201);
             let expected = match &source {
                 SourceIds::Records(ids) => SourceIds::Records(ids[done as usize..end].into()),
                 SourceIds::Events(ids) => SourceIds::Events(ids[done as usize..end].into()),
+                SourceIds::Spans(ids) => SourceIds::Spans(ids[done as usize..end].into()),
                 SourceIds::Conversations(ids) => {
                     SourceIds::Conversations(ids[done as usize..end].into())
                 }

@@ -1,11 +1,18 @@
 //! The storage on SQLite: one writer thread and a pool of readers.
 
 mod budget;
+mod campaigns;
+#[cfg(test)]
+mod campaigns_tests;
 mod compact;
 mod connection;
 mod counts;
 mod datasets;
 mod disk;
+mod event_filter;
+#[cfg(test)]
+mod event_filter_tests;
+mod events;
 mod file_listing;
 mod files;
 #[cfg(test)]
@@ -13,10 +20,13 @@ mod files_tests;
 mod fixtures;
 #[cfg(test)]
 mod full_disk;
+mod functions;
 mod import_queue;
 mod imports;
 #[cfg(test)]
 mod imports_tests;
+mod judges;
+mod like;
 mod long_reader;
 mod positions;
 mod readers;
@@ -29,6 +39,10 @@ mod schema;
 mod seed;
 mod slug;
 mod snapshot;
+mod span_sources;
+mod telemetry;
+mod telemetry_search;
+mod time_limit;
 mod verify;
 mod wal;
 mod workspaces;
@@ -240,6 +254,7 @@ impl From<rusqlite::Error> for StorageError {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 Self::Busy { retry_after: connection::RETRY_AFTER }
             }
+            Some(ErrorCode::OperationInterrupted) => Self::TimedOut,
             // The shared memory file grows with the WAL.
             _ if error.sqlite_extended_error_code() == Some(SQLITE_IOERR_SHMSIZE) => Self::Full,
             _ => Self::Failed(Box::new(error)),

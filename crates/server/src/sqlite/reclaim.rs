@@ -48,6 +48,11 @@ fn remove(connection: &Connection) -> Result<bool, StorageError> {
         erase_dataset(connection, dataset)?;
         return Ok(true);
     }
+    let deleted = "SELECT id FROM campaigns WHERE deleted_at IS NOT NULL LIMIT 1";
+    if let Some(campaign) = first(connection, deleted)? {
+        remove_campaign(connection, campaign)?;
+        return Ok(true);
+    }
     // The rows of files are needed until their contents are removed.
     let discarded = "SELECT id FROM workspaces WHERE discarded = 1 AND NOT EXISTS \
                      (SELECT 1 FROM files WHERE workspace = workspaces.id AND erased = 0) LIMIT 1";
@@ -142,6 +147,16 @@ fn remove_import(connection: &Connection, task: i64) -> Result<(), StorageError>
     Ok(())
 }
 
+/// Removes some events of a deleted campaign from its selection, or the campaign itself if it has none.
+fn remove_campaign(connection: &Connection, campaign: i64) -> Result<(), StorageError> {
+    let events = "DELETE FROM campaign_events WHERE (campaign, ordinal) IN \
+                  (SELECT campaign, ordinal FROM campaign_events WHERE campaign = ?1 LIMIT ?2)";
+    if !remove_some(connection, events, campaign)? {
+        connection.prepare_cached("DELETE FROM campaigns WHERE id = ?1")?.execute([campaign])?;
+    }
+    Ok(())
+}
+
 /// Removes some objects of a workspace, or the workspace itself if it has none.
 fn remove_workspace(connection: &Connection, workspace: i64) -> Result<(), StorageError> {
     let dataset =
@@ -153,7 +168,15 @@ fn remove_workspace(connection: &Connection, workspace: i64) -> Result<(), Stora
         "DELETE FROM campaign_events WHERE (campaign, ordinal) IN (SELECT e.campaign, e.ordinal \
          FROM campaigns c JOIN campaign_events e ON e.campaign = c.id WHERE c.workspace = ?1 LIMIT ?2)",
         "DELETE FROM campaigns WHERE id IN (SELECT id FROM campaigns WHERE workspace = ?1 LIMIT ?2)",
-        "DELETE FROM events WHERE rowid IN (SELECT rowid FROM events WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM event_annotations WHERE (workspace, judge) IN \
+         (SELECT workspace, judge FROM event_annotations WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM spans WHERE id IN (SELECT id FROM spans WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM traces WHERE id IN (SELECT id FROM traces WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM logs WHERE id IN (SELECT id FROM logs WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM span_evaluations WHERE id IN \
+         (SELECT id FROM span_evaluations WHERE workspace = ?1 LIMIT ?2)",
+        "DELETE FROM judges WHERE id IN (SELECT id FROM judges WHERE workspace = ?1 LIMIT ?2)",
         "DELETE FROM conversations WHERE rowid IN \
          (SELECT rowid FROM conversations WHERE workspace = ?1 LIMIT ?2)",
         "DELETE FROM files WHERE id IN (SELECT id FROM files WHERE workspace = ?1 LIMIT ?2)",
@@ -188,9 +211,10 @@ mod tests {
     use super::ROWS;
     use crate::sqlite::SqliteStorage;
     use crate::storage::{
-        Campaign, Conversation, Dataset, DatasetKey, DatasetStore, Event, FixtureStore,
-        ImportPosition, ImportSource, ImportStore, NewDataset, NewImport, NewRecord, Progress,
-        QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage, Task, Window,
+        Campaign, Conversation, Dataset, DatasetKey, DatasetStore, EventFields, FixtureStore,
+        ImportPosition, ImportSource, ImportStore, NewDataset, NewFixtureEvent, NewImport,
+        NewRecord, Progress, QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage,
+        Task, Window,
     };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
@@ -407,10 +431,11 @@ mod tests {
             storage.delete_records(workspace, ids[..1].to_vec()).await.unwrap();
             queue_import(&storage, workspace, dataset).await;
             let json = || "[]".to_owned();
-            let event = Event {
+            let event = NewFixtureEvent {
                 id: "e".to_owned(),
                 request_messages: json(),
                 response_messages: json(),
+                fields: EventFields::default(),
                 extra_fields: "{}".to_owned(),
             };
             storage.insert_events(workspace, vec![event]).await.unwrap();

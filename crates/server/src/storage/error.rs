@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::SpanReference;
+
 /// Something that does not exist or belongs to another workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
@@ -13,7 +15,12 @@ pub(crate) enum Missing {
     File,
     Event(String),
     Conversation(String),
+    /// A span that an import reads.
+    SourceSpan(SpanReference),
+    Judge,
     Campaign,
+    Trace,
+    Span,
     /// The campaign exists, but none of its events does.
     CampaignEvents,
 }
@@ -45,6 +52,9 @@ pub(crate) enum StorageError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// A read took too long.
+    #[error("the query took too long; narrow it, for example to a shorter time range")]
+    TimedOut,
     /// The database failed. The source is only for the log; it must not appear in a response.
     #[error("the storage failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

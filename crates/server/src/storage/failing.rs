@@ -100,7 +100,7 @@ impl FileIndex for FailingStorage {
 
 impl FixtureStore for FailingStorage {
     forward! {
-        writes fn insert_events(&self, workspace: Uuid, events: Vec<Event>) -> ();
+        writes fn insert_events(&self, workspace: Uuid, events: Vec<NewFixtureEvent>) -> ();
         writes fn insert_conversations(&self, workspace: Uuid, conversations: Vec<Conversation>) -> ();
         writes fn insert_campaign(&self, workspace: Uuid, campaign: Campaign) -> ();
         reads fn events(&self, workspace: Uuid, ids: Vec<String>, max_bytes: usize) -> Vec<Event>;
@@ -108,6 +108,39 @@ impl FixtureStore for FailingStorage {
         reads fn require_events(&self, workspace: Uuid, ids: Vec<String>) -> ();
         reads fn require_conversations(&self, workspace: Uuid, ids: Vec<String>) -> ();
         reads fn campaign_events(&self, workspace: Uuid, campaign: Uuid) -> CampaignEvents;
+    }
+}
+
+impl EventStore for FailingStorage {
+    forward! {
+        reads fn search_events(&self, workspace: Uuid, filter: EventFilter, after: Option<EventPosition>, limit: u32) -> EventPage;
+        reads fn search_event_ids(&self, workspace: Uuid, filter: EventFilter, limit: u32) -> Vec<String>;
+        reads fn event_details(&self, workspace: Uuid, id: String) -> EventDetails;
+        reads fn similar_events(&self, workspace: Uuid, id: String, limit: usize) -> Vec<EventSummary>;
+        reads fn count_event_values(&self, workspace: Uuid, field: EventField, filter: EventFilter, limit: u32) -> Vec<ValueCount>;
+        reads fn annotation_fields(&self, workspace: Uuid) -> Vec<AnnotationField>;
+    }
+}
+
+impl CampaignStore for FailingStorage {
+    forward! {
+        writes fn create_campaign(&self, workspace: Uuid, new: NewCampaign, limits: QueueLimits) -> CampaignEntry;
+        reads fn campaign(&self, workspace: Uuid, id: Uuid) -> CampaignEntry;
+        reads fn campaigns(&self, workspace: Uuid, containing: Option<String>, window: Window) -> Listed<CampaignEntry>;
+        reads fn campaign_status(&self, workspace: Uuid, id: Uuid) -> mistral_datasets_types::TaskStatus;
+        reads fn selected_events(&self, workspace: Uuid, id: Uuid, window: Window) -> Listed<EventSummary>;
+        writes fn delete_campaign(&self, workspace: Uuid, id: Uuid) -> ();
+        writes fn claim_campaign(&self, claimant: Uuid) -> Option<ClaimedCampaign>;
+        reads fn waiting_events(&self, campaign: CampaignKey, after: Option<i64>, limit: u32) -> Vec<WaitingEvent>;
+        writes fn store_verdict(&self, campaign: CampaignKey, ordinal: i64, verdict: Verdict) -> ();
+        writes fn end_campaign(&self, campaign: CampaignKey, broke_off: bool) -> ();
+    }
+}
+
+impl SpanSourceStore for FailingStorage {
+    forward! {
+        reads fn existing_spans(&self, workspace: Uuid, references: Vec<SpanReference>) -> Vec<SpanReference>;
+        reads fn span_attributes(&self, workspace: Uuid, references: Vec<SpanReference>, max_bytes: usize) -> Vec<SpanAttributes>;
     }
 }
 
@@ -135,5 +168,36 @@ impl Storage for FailingStorage {
             true => Health { disk: DiskState::Failed, ..health },
             false => health,
         }
+    }
+}
+
+impl TelemetryStore for FailingStorage {
+    forward! {
+        writes fn insert_spans(&self, sender: Sender, spans: Vec<NewSpan>) -> ();
+        writes fn insert_logs(&self, sender: Sender, logs: Vec<NewLog>) -> ();
+        writes fn sync_telemetry(&self) -> ();
+        writes fn expire_telemetry(&self, arrived_before: crate::time::Timestamp) -> bool;
+    }
+}
+
+impl JudgeStore for FailingStorage {
+    forward! {
+        writes fn create_judge(&self, workspace: Uuid, owner: Uuid, new: NewJudge) -> JudgeWrite;
+        reads fn judge(&self, workspace: Uuid, id: Uuid) -> Judge;
+        reads fn judges(&self, workspace: Uuid, filter: JudgeFilter, window: Window) -> Listed<Judge>;
+        writes fn update_judge(&self, workspace: Uuid, id: Uuid, new: NewJudge, unless_used: bool) -> JudgeWrite;
+        writes fn delete_judge(&self, workspace: Uuid, id: Uuid) -> ();
+    }
+}
+
+impl TelemetrySearch for FailingStorage {
+    forward! {
+        reads fn search_telemetry(
+            &self, filter: TelemetryFilter, order: TimeOrder, after: Option<TelemetryPosition>, limit: u32
+        ) -> TelemetryPage;
+        reads fn trace(&self, workspace: Uuid, trace_id: String) -> Vec<u8>;
+        reads fn span(&self, filter: TelemetryFilter, trace_id: String, span_id: String) -> Vec<u8>;
+        reads fn aggregate_telemetry(&self, filter: TelemetryFilter, aggregation: Aggregation) -> AggregationResult;
+        reads fn telemetry_values(&self, filter: TelemetryFilter, target: crate::search::Target, limit: u32) -> Vec<String>;
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mistral_datasets_types::TaskStatus;
 use uuid::Uuid;
 
-use super::{DatasetKey, Listed, NewRecord, Pending, Window};
+use super::{DatasetKey, Listed, NewRecord, Pending, SpanMapping, SpanReference, Window};
 use crate::time::Timestamp;
 
 /// An import task.
@@ -57,6 +57,8 @@ pub(crate) enum ImportSource {
     File(Uuid),
     /// Objects, in the order of their ids.
     Ids(SourceIds),
+    /// Spans, in this order, and what to copy of them.
+    Spans(Vec<SpanReference>, SpanMapping),
 }
 
 /// Ids of the objects that an import copies.
@@ -65,6 +67,7 @@ pub(crate) enum SourceIds {
     Events(Vec<String>),
     Conversations(Vec<String>),
     Records(Vec<Uuid>),
+    Spans(Vec<SpanReference>),
 }
 
 /// An import to be queued.
@@ -127,6 +130,8 @@ pub(crate) enum ClaimedSource {
     File { id: Uuid, bytes: u64, sha256: String },
     /// This number of ids, which [`ImportStore::import_ids`] returns in batches.
     Ids(u64),
+    /// Like [`Ids`](Self::Ids), for spans.
+    Spans(u64, SpanMapping),
 }
 
 /// How many imports wait for a worker, and for how long.

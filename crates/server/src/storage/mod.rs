@@ -5,36 +5,68 @@
 //!   finishes.
 //! - Every object belongs to a workspace. Objects of other workspaces are reported as missing.
 
+mod campaigns;
 mod counts;
 mod datasets;
 mod error;
+mod event_filter;
+mod events;
 #[cfg(test)]
 mod failing;
 mod files;
 mod fixtures;
 mod health;
 mod imports;
+mod judges;
 mod records;
 mod seed;
+mod span_sources;
+mod telemetry;
+mod telemetry_search;
 
 use std::pin::Pin;
 
+pub(crate) use campaigns::{
+    CampaignEntry, CampaignJudge, CampaignKey, CampaignStore, ClaimedCampaign, NewCampaign,
+    Verdict, WaitingEvent,
+};
 pub(crate) use counts::Counts;
 pub(crate) use datasets::{Dataset, DatasetChange, DatasetKey, DatasetStore, NewDataset};
 pub(crate) use error::{Missing, StorageError};
+pub(crate) use event_filter::{
+    EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue,
+    annotation_name, is_annotation,
+};
+pub(crate) use events::{
+    AnnotationField, EventDetails, EventPage, EventPosition, EventStore, EventSummary, ValueCount,
+};
 #[cfg(test)]
 pub(crate) use failing::FailingStorage;
 pub(crate) use files::{ExportedRevision, FileEntry, FileFilter, FileIndex, NewFile, Retention};
-pub(crate) use fixtures::{Campaign, CampaignEvents, Conversation, Event, FixtureStore};
+pub(crate) use fixtures::{
+    Campaign, CampaignEvents, Conversation, Event, EventFields, EventMessages, FixtureStore,
+    NewFixtureEvent,
+};
 pub(crate) use health::{DiskState, Health};
 pub(crate) use imports::{
     ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
     NewImport, Progress, QueueLimits, SourceIds, Task, WaitingImports,
 };
+pub(crate) use judges::{Judge, JudgeFilter, JudgeStore, JudgeWrite, NewJudge};
 pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
+pub(crate) use span_sources::{
+    AttributeNamespace, FieldMapping, SpanAttributes, SpanMapping, SpanReference, SpanSourceStore,
+};
+pub(crate) use telemetry::{
+    COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
+};
+pub(crate) use telemetry_search::{
+    Aggregation, AggregationOrder, AggregationResult, AggregationRow, Granularity, TelemetryFilter,
+    TelemetryPage, TelemetryPosition, TelemetrySearch, TimeOrder,
+};
 
 /// The future result of a storage operation.
 pub(crate) type Pending<T> =
@@ -42,7 +74,20 @@ pub(crate) type Pending<T> =
 
 /// Stores everything except the contents of files.
 pub(crate) trait Storage:
-    DatasetStore + RecordStore + ImportStore + FileIndex + FixtureStore + SeedStore + Send + Sync
+    DatasetStore
+    + RecordStore
+    + ImportStore
+    + FileIndex
+    + FixtureStore
+    + EventStore
+    + SpanSourceStore
+    + CampaignStore
+    + SeedStore
+    + TelemetryStore
+    + JudgeStore
+    + TelemetrySearch
+    + Send
+    + Sync
 {
     /// Returns the key for signing links, or `None` if it was not set yet.
     fn secret(&self) -> Pending<Option<Vec<u8>>>;

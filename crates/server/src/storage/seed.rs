@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Campaign, Conversation, Event, NewRecord, Pending};
+use super::{Campaign, Conversation, NewFixtureEvent, NewRecord, Pending};
 
 /// The initial data of a workspace.
 pub(crate) struct Seed {
     /// Identifies the content of the seed.
     pub(crate) digest: [u8; 32],
     pub(crate) datasets: Vec<SeedDataset>,
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<NewFixtureEvent>,
     pub(crate) conversations: Vec<Conversation>,
     pub(crate) campaigns: Vec<Campaign>,
 }

@@ -9,7 +9,7 @@ use super::TestApp;
 use super::seed;
 use crate::http::{ApiError, Caller, JsonBody, json, no_content};
 use crate::json::{Object, array};
-use crate::storage::{Conversation, Event};
+use crate::storage::{Conversation, NewFixtureEvent};
 
 /// The maximum number of events or conversations in a request.
 const MAX_FIXTURES: usize = 10_000;
@@ -27,7 +27,7 @@ pub(super) async fn events(
     });
     let events = events.await?;
     let mut response = Vec::new();
-    array(&mut response, &events, |out, event: &Event| {
+    array(&mut response, &events, |out, event: &NewFixtureEvent| {
         Object::write(out, |object| {
             object.string("event_id", &event.id);
             object.raw("request_messages", &event.request_messages);
@@ -86,6 +86,7 @@ pub(super) async fn reset(
     let held = state.app.imports.held(caller.workspace);
     state.seeder.reset(caller.workspace, caller.user).await?;
     held.iter().for_each(AbortHandle::abort);
+    state.app.campaigns.cancel_all(caller.workspace);
     state.faults.clear_rules(caller.workspace);
     state.faults.clear_journal(caller.workspace);
     // Housekeeping removes records and file contents in the background, which may take long.

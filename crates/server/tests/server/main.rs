@@ -8,11 +8,13 @@ mod cors;
 mod datasets;
 mod disclosure;
 mod earlier_schemas;
+mod events;
 #[cfg(feature = "explorer")]
 mod explorer;
 mod exports;
 mod faults;
 mod files;
+mod generations;
 mod hostile;
 mod import_queue;
 mod imports;

@@ -2,6 +2,8 @@
 
 mod encoders;
 mod esm_names;
+mod inputs;
+mod inputs_dts;
 mod models;
 mod models_dts;
 mod native_methods;
@@ -11,6 +13,8 @@ mod spelling;
 #[cfg(test)]
 mod tests;
 
+pub use spelling::camel;
+
 use super::Output;
 use crate::model::Model;
 
@@ -18,6 +22,8 @@ use crate::model::Model;
 pub fn emit(model: &Model) -> Result<Vec<Output>, String> {
     let mut outputs = native_methods::emit(model)?;
     for (file, text) in [
+        ("inputs.js", inputs::emit(model)?),
+        ("inputs.d.ts", inputs_dts::emit(model)?),
         ("models.js", models::emit(model)?),
         ("models.d.ts", models_dts::emit(model)?),
         ("names.mjs", esm_names::emit(model)?),

@@ -3,23 +3,32 @@
 use std::fmt::Write;
 
 use super::spelling::{
-    WIDTH, base, camel, class, doc, is_raw, may_be_null, pascal, public_schemas,
+    WIDTH, base, class, doc, is_raw, may_be_null, pascal, property, public_schemas, read_schemas,
+    union,
 };
 use crate::emit::preamble;
-use crate::model::{Field, Kind, Model, Schema, Type};
+use crate::model::{Field, Kind, Model, ObjectVariant, Schema, Type};
 
 /// Emits `models.d.ts`.
 pub fn emit(model: &Model) -> Result<String, String> {
+    let read = read_schemas(model);
     let mut items = String::new();
     for schema in public_schemas(model) {
         let name = class(&schema.name)?;
+        let is_read = read.iter().any(|read| read.name == schema.name);
         match &schema.kind {
-            Kind::Object { fields } => items.push_str(&model_class(model, schema, name, fields)?),
+            Kind::Object { fields } if is_read => {
+                items.push_str(&model_class(model, schema, name, fields)?);
+            }
             Kind::OpenEnum { values } => items.push_str(&open_enum(schema, name, values)),
             Kind::FreeObject { known } => items.push_str(&free_object(model, schema, name, known)?),
-            Kind::ObjectUnion { .. } => {
-                return Err(format!("{name}: unions of objects are not supported in Node.js"));
+            Kind::ObjectUnion { discriminator, variants } if is_read => {
+                items.push_str(&doc("", &object_union_doc(schema, discriminator.as_deref())));
+                let variants = variant_types(discriminator.as_deref(), variants)?;
+                items.push_str(&union(name, &variants));
             }
+            // `inputs.d.ts` has their types.
+            Kind::Object { .. } | Kind::ObjectUnion { .. } => {}
             Kind::Union { variants } => {
                 let variants = variants
                     .iter()
@@ -36,10 +45,41 @@ pub fn emit(model: &Model) -> Result<String, String> {
     if items.contains(" extends Task {") {
         text.push_str("import { Task } from \"../task.js\";\n");
     }
-    text.push_str("import type { Timestamp } from \"../timestamp.js\";\n\n");
+    text.push_str("import type { Timestamp } from \"../timestamp.js\";\n");
+    if items.contains("UnknownVariant") {
+        text.push_str("import type { UnknownVariant } from \"../unknown-variant.js\";\n");
+    }
+    text.push('\n');
     text.push_str(items.trim_end());
     text.push('\n');
     Ok(text)
+}
+
+fn object_union_doc(schema: &Schema, discriminator: Option<&str>) -> String {
+    let recognized = match discriminator {
+        Some(name) => format!("whose `{name}` is `UNKNOWN`"),
+        None => "whose `isUnknown` is true".to_owned(),
+    };
+    format!(
+        "{} The server may send objects that this version does not know; they are {{@link UnknownVariant}}s, {recognized}.",
+        schema.description
+    )
+}
+
+/// Returns the types of the variants of a union, with that of unknown ones.
+fn variant_types(
+    discriminator: Option<&str>,
+    variants: &[ObjectVariant],
+) -> Result<Vec<String>, String> {
+    let mut types = variants
+        .iter()
+        .map(|variant| class(&variant.schema).map(str::to_owned))
+        .collect::<Result<Vec<_>, _>>()?;
+    types.push(match discriminator {
+        Some(name) => format!("(UnknownVariant & {{ readonly {name}: \"UNKNOWN\" }})"),
+        None => "UnknownVariant".to_owned(),
+    });
+    Ok(types)
 }
 
 /// Returns the TypeScript type of a value that is not null.
@@ -50,16 +90,21 @@ pub fn value_type(model: &Model, ty: &Type) -> Result<String, String> {
         Type::Integer | Type::Number => "number".to_owned(),
         Type::Boolean => "boolean".to_owned(),
         Type::FreeObject => "JsonObject".to_owned(),
+        Type::Json => "JsonValue".to_owned(),
         Type::Binary => "FileInput".to_owned(),
         Type::Named(name) => {
             let _ = model.schema(name);
             class(name)?.to_owned()
         }
-        Type::Array(items) => format!("{}[]", value_type(model, items)?),
-        Type::Json | Type::Map(_) | Type::Nullable(_) => {
-            return Err(format!("Node.js responses cannot contain {ty:?}"));
-        }
+        Type::Array(items) => array(&value_type(model, items)?),
+        Type::Map(values) => format!("Record<string, {}>", value_type(model, values)?),
+        Type::Nullable(value) => format!("{} | null", value_type(model, value)?),
     })
+}
+
+/// Returns the type of an array.
+pub fn array(items: &str) -> String {
+    if items.contains(" | ") { format!("({items})[]") } else { format!("{items}[]") }
 }
 
 /// Documentation of type parameters.
@@ -104,7 +149,7 @@ pub fn used(parameters: &[(String, String)]) -> String {
 /// Returns the type of a field of a response, with the type parameters of the model.
 fn field_type(model: &Model, ty: &Type) -> Result<String, String> {
     match ty {
-        Type::Array(items) => Ok(format!("{}[]", field_type(model, items)?)),
+        Type::Array(items) => Ok(array(&field_type(model, items)?)),
         Type::Named(name) => {
             Ok(value_type(model, ty)? + &used(&parameters(model, model.schema(name))))
         }
@@ -117,7 +162,7 @@ fn field_type(model: &Model, ty: &Type) -> Result<String, String> {
 fn parameter(model: &Model, field: &Field) -> Option<(String, String)> {
     let Type::Named(name) = &field.ty else { return None };
     let class = class(name).ok().filter(|_| is_raw(model, &field.ty))?;
-    let parameter = pascal(&field.name);
+    let parameter = pascal(&field.name.to_lowercase());
     let parameter = if parameter == class { format!("T{parameter}") } else { parameter };
     Some((parameter, class.to_owned()))
 }
@@ -149,8 +194,8 @@ fn model_class(
     });
     text.push_str("  private constructor();\n");
     for field in fields {
-        let property = camel(&field.name);
-        let null = if may_be_null(field) { " | null" } else { "" };
+        let property = property(field);
+        let null = if may_be_null(schema, field) { " | null" } else { "" };
         let raw = is_raw(model, &field.ty);
         let documentation = if raw {
             format!("{} Parsed on first access. May be edited or replaced.", field.description)
@@ -163,9 +208,10 @@ fn model_class(
             text,
             "\n{}  {readonly}{property}: {}{null};",
             doc("  ", &documentation),
-            match parameter(model, field) {
-                Some((parameter, _)) => parameter,
-                None => field_type(model, &field.ty)?,
+            match (parameter(model, field), field.constant()) {
+                (Some((parameter, _)), _) => parameter,
+                (None, Some(value)) => format!("{value:?}"),
+                (None, None) => field_type(model, &field.ty)?,
             }
         );
         if raw {
@@ -199,19 +245,6 @@ fn open_enum(schema: &Schema, name: &str, values: &[String]) -> String {
     }
     text.push_str("};\n\n");
     text
-}
-
-/// Formats a union type as prettier does: on one line, on the line below its name, or with one line per variant.
-fn union(name: &str, parts: &[String]) -> String {
-    let line = format!("export type {name} = {};", parts.join(" | "));
-    if line.len() <= WIDTH {
-        return line + "\n\n";
-    }
-    let below = format!("  {};", parts.join(" | "));
-    if below.len() <= WIDTH {
-        return format!("export type {name} =\n{below}\n\n");
-    }
-    format!("export type {name} =\n  | {};\n\n", parts.join("\n  | "))
 }
 
 fn free_object(

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::encoders;
-use super::spelling::{Shape, listing_arguments, pager_name};
+use super::spelling::{Shape, listing, listing_arguments, pager_name};
 use crate::emit::rust_text::{self, identifier};
 use crate::emit::{Output, preamble};
-use crate::model::{Field, Model, Operation, Response};
+use crate::model::{Field, Model, Operation, Response, Type};
 
 const FOLDER: &str = "bindings/node/src/generated";
 
@@ -31,7 +31,7 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
     for operation in model.operations_of(group).filter(|operation| operation.handwritten.is_none())
     {
         items.push_str(&method(model, operation)?);
-        if model.listing(operation).is_some() {
+        if listing(model, operation).is_some() {
             items.push_str(&pager_method(model, operation)?);
         }
     }
@@ -42,15 +42,21 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
     if items.contains("types::") {
         text.push_str("use mistral_datasets::types;\n");
     }
+    if items.contains("RawJson") {
+        text.push_str("use mistral_datasets::RawJson;\n");
+    }
     text.push_str(
         "use napi_derive::napi;\n\nuse crate::client::NativeClient;\n\
          use crate::encode::EncodedResponse;\nuse crate::failure::CallResult;\n",
     );
-    if items.contains("parse_json") {
-        text.push_str("use crate::json::parse_json;\n");
-    }
-    if items.contains("NativePager") {
-        text.push_str("use crate::pager::{NativePager, PagerOptions};\n");
+    for (file, names) in [
+        ("json", ["parse_json", "parse_timestamp", "parse_value"].as_slice()),
+        ("pager", ["FeedOptions", "NativePager", "PagerOptions"].as_slice()),
+    ] {
+        let used: Vec<&str> = names.iter().copied().filter(|name| items.contains(name)).collect();
+        if !used.is_empty() {
+            let _ = writeln!(text, "use crate::{file}::{{{}}};", used.join(", "));
+        }
     }
     text.push('\n');
     text.push_str(&items);
@@ -79,15 +85,18 @@ fn method(model: &Model, operation: &Operation) -> Result<String, String> {
 fn pager_method(model: &Model, operation: &Operation) -> Result<String, String> {
     let Call { parameters, conversions, call } =
         call(model, operation, listing_arguments(model, operation))?;
-    if !conversions.is_empty() {
-        return Err(format!(
-            "operation `{}`: listings with JSON arguments are not supported in Node",
-            operation.id
-        ));
-    }
+    let (options, pager) = match model.feed(operation) {
+        Some(_) => ("FeedOptions", "feed_pager"),
+        None => ("PagerOptions", "pager"),
+    };
+    let create = format!("self.{pager}(self.client.{call}.pager(), options)");
+    let (output, create) = match conversions.is_empty() {
+        true => ("NativePager", create),
+        false => ("napi::Result<NativePager>", format!("Ok({create})")),
+    };
     Ok(format!(
-        "/// Creates a pager over `{}`.\n#[napi]\npub fn {}(&self{parameters}, options: PagerOptions) -> NativePager {{\n\
-         self.pager(self.client.{call}.pager(), options)\n}}\n\n",
+        "/// Creates a pager over `{}`.\n#[napi]\npub fn {}(&self{parameters}, options: {options}) -> {output} {{\n\
+         {conversions}{create}\n}}\n\n",
         operation.id,
         pager_name(&operation.id)?,
     ))
@@ -115,12 +124,22 @@ fn call<'a>(
         let name = identifier(&field.name);
         let shape = Shape::of_argument(model, operation, field)?;
         let ty = parameter_type(field, &shape);
-        if matches!(shape, Shape::Json(_)) {
-            let json = match field.required {
-                true => format!("parse_json({name})?"),
-                false => format!("{name}.map(parse_json).transpose()?"),
+        let parse = match shape {
+            Shape::Json => Some("parse_json"),
+            Shape::Value => Some("parse_value"),
+            Shape::Timestamp => Some("parse_timestamp"),
+            _ => None,
+        };
+        if let Some(parse) = parse {
+            let value = match field.required {
+                true => format!("{parse}({name})?"),
+                false => format!("{name}.map({parse}).transpose()?"),
             };
-            let _ = writeln!(conversions, "let {name} = {json};");
+            let value_type = match shape {
+                Shape::Value => format!(": {}", value_type(field)),
+                _ => String::new(),
+            };
+            let _ = writeln!(conversions, "let {name}{value_type} = {value};");
         }
         if field.required {
             let _ = write!(parameters, ", {name}: {ty}");
@@ -149,9 +168,24 @@ fn call<'a>(
 /// Returns the Rust type of an argument.
 fn parameter_type(field: &Field, shape: &Shape) -> String {
     match shape {
-        Shape::String | Shape::Enum(_) | Shape::Json(_) => "String".to_owned(),
+        Shape::String | Shape::Enum(_) | Shape::Json | Shape::Value | Shape::Timestamp => {
+            "String".to_owned()
+        }
         Shape::Strings => "Vec<String>".to_owned(),
         Shape::Scalar(_) => rust_text::value_type(&field.ty),
         Shape::File => unreachable!("the model requires multipart bodies to be handwritten"),
     }
+}
+
+/// Returns the Rust type of an argument that is passed as JSON.
+fn value_type(field: &Field) -> String {
+    fn of(ty: &Type) -> String {
+        match ty {
+            Type::Array(items) => format!("Vec<{}>", of(items)),
+            Type::Named(name) => format!("types::{name}"),
+            ty => rust_text::value_type(ty),
+        }
+    }
+    let ty = of(&field.ty);
+    if field.required { ty } else { format!("Option<{ty}>") }
 }

@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
+use super::inputs_dts::input;
 use super::models_dts::{declared, parameters, used, value_type};
 use super::spelling::{
-    Shape, WIDTH, camel, children, class, description, doc, handwritten_base, list,
-    listing_arguments, official_body, pager_name, pascal, property, public_schemas, resource_class,
+    Shape, WIDTH, camel, class, description, doc, group_doc, group_path, group_property,
+    handwritten_base, input_type, is_input, is_request_of_operation, list, listing,
+    listing_arguments, observability_groups, official_body, pager_name, pascal, property,
+    public_schemas, resource_class,
 };
 use crate::emit::preamble;
 use crate::model::{Field, Kind, Listing, Model, Operation, Place, Response};
@@ -15,39 +18,43 @@ pub fn emit(model: &Model) -> Result<String, String> {
     let mut items = String::new();
     for operation in &model.operations {
         items.push_str(&request(model, operation)?);
-        if model.listing(operation).is_some() {
+        if listing(model, operation).is_some() {
             items.push_str(&pager_request(model, operation)?);
         }
     }
     for group in model.groups() {
         items.push_str(&resource(model, group)?);
     }
-    items.push_str(&doc("", "The resource groups of a client."));
-    items.push_str("export class Resources {\n  protected constructor();\n");
-    for group in children(model, None) {
-        let _ = writeln!(
-            items,
-            "\n  /** The operations of `{group}`. */\n  readonly {}: {};",
-            property(group),
-            resource_class(group)
-        );
+    items.push_str(&groups(model));
+
+    let mut models = Vec::new();
+    let mut inputs = Vec::new();
+    for schema in public_schemas(model) {
+        let name = class(&schema.name)?.to_owned();
+        if is_request_of_operation(model, &schema.name) {
+            continue;
+        }
+        if is_input(model, &schema.name) {
+            inputs.push(input_type(model, &schema.name)?);
+        }
+        models.extend([name.clone(), format!("{name}Input")]);
     }
-    items.push_str("}\n");
+    models.retain(|name| !inputs.contains(name));
+    let is_used = |name: &String| {
+        let named = |before: &str, after: &str| items.contains(&format!("{before}{name}{after}"));
+        let parameter = named("<", ",") || named("= ", ",") || named("= ", ">");
+        let returned = named("<", ">") || named("<", "<");
+        let property = [";", " |", "["].iter().any(|after| named(": ", after));
+        let array = named("readonly ", "[");
+        property || array || returned || parameter
+    };
+    models.retain(is_used);
+    inputs.retain(is_used);
 
     let mut text = preamble("//");
     text.push('\n');
-    let mut models = Vec::new();
-    for schema in public_schemas(model) {
-        let name = class(&schema.name)?;
-        for name in [name.to_owned(), format!("{name}Input")] {
-            let named =
-                |before: &str, after: &str| items.contains(&format!("{before}{name}{after}"));
-            let parameter = named("<", ",") || named("= ", ",") || named("= ", ">");
-            let returned = named("<", ">") || named("<", "<");
-            if named(": ", ";") || named(": ", " |") || returned || parameter {
-                models.push(name);
-            }
-        }
+    if !inputs.is_empty() {
+        text.push_str(&list("import type {", &inputs, "} from \"./inputs.js\";"));
     }
     text.push_str(&list("import type {", &models, "} from \"./models.js\";"));
     text.push_str("import type { Call } from \"../call.js\";\n");
@@ -66,20 +73,62 @@ pub fn emit(model: &Model) -> Result<String, String> {
     if items.contains("extends TaskRequest") {
         text.push_str("import type { TaskRequest } from \"../task.js\";\n");
     }
-    let transfer: Vec<String> = [("Download", "<Download>"), ("FileInput", ": FileInput")]
-        .into_iter()
-        .filter(|(_, needle)| items.contains(needle))
-        .map(|(name, _)| name.to_owned())
-        .collect();
-    if !transfer.is_empty() {
-        text.push_str(&list("import type {", &transfer, "} from \"../transfer.js\";"));
-    }
-    if items.contains("extends PagerOptions") {
-        text.push_str("import type { Pager, PagerOptions } from \"../pager.js\";\n");
+    for (names, file) in [
+        ([("Download", "<Download>"), ("FileInput", ": FileInput")].as_slice(), "../transfer.js"),
+        (
+            [
+                ("FeedOptions", "extends FeedOptions"),
+                ("FeedPager", "): FeedPager<"),
+                ("Pager", "): Pager<"),
+                ("PagerOptions", "extends PagerOptions"),
+            ]
+            .as_slice(),
+            "../pager.js",
+        ),
+    ] {
+        let names: Vec<String> = names
+            .iter()
+            .filter(|(_, needle)| items.contains(needle))
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        if !names.is_empty() {
+            text.push_str(&list("import type {", &names, &format!("}} from {file:?};")));
+        }
     }
     text.push('\n');
     text.push_str(&items);
     Ok(text)
+}
+
+/// Emits the class with the top-level groups, from which the client inherits.
+fn groups(model: &Model) -> String {
+    let mut text = doc("", "The resource groups of a client.");
+    text.push_str("export class Resources {\n  protected constructor();\n");
+    for group in model.groups_in(None) {
+        let _ = writeln!(
+            text,
+            "\n{}  readonly {}: {};",
+            doc("  ", &group_doc(model, group)),
+            group_property(group),
+            resource_class(model, group)
+        );
+    }
+    text.push('\n');
+    text.push_str(&doc(
+        "  ",
+        "For compatibility with the official SDK: `beta.observability.datasets` is the same object as `datasets`.",
+    ));
+    text.push_str("  readonly beta: {\n    readonly observability: {\n");
+    for group in observability_groups(model) {
+        let _ = writeln!(
+            text,
+            "      readonly {}: {};",
+            group_property(group),
+            resource_class(model, group)
+        );
+    }
+    text.push_str("    };\n  };\n}\n");
+    text
 }
 
 /// Emits the interface of a method's request.
@@ -92,7 +141,7 @@ fn request(model: &Model, operation: &Operation) -> Result<String, String> {
         "",
         &format!(
             "Request of {{@link {}.{}}}.",
-            resource_class(&operation.group),
+            resource_class(model, &operation.group),
             camel(&operation.name)
         ),
     );
@@ -108,19 +157,19 @@ fn request(model: &Model, operation: &Operation) -> Result<String, String> {
 
 /// Emits the type of a request in the form of the official SDK, if it differs.
 fn nested_request(model: &Model, operation: &Operation) -> String {
-    let Some(property) = official_body(operation) else { return String::new() };
+    let Some(body) = official_body(operation) else { return String::new() };
     let name = request_name(operation);
     let fields: Vec<String> = operation
         .arguments(model)
         .iter()
         .filter(|argument| argument.place == Place::Body)
-        .map(|argument| format!("{:?}", camel(&argument.field.name)))
+        .map(|argument| format!("{:?}", property(argument.field)))
         .collect();
     let documentation = format!(
-        "{{@link {name}}} in the form of the official SDK, which has the fields of the body in `{property}`."
+        "{{@link {name}}} in the form of the official SDK, which has the fields of the body in `{body}`."
     );
     let before = format!("export type {} = NestedRequest<", nested_name(operation));
-    let arguments = [name, format!("{property:?}"), fields.join(" | ")];
+    let arguments = [name, format!("{body:?}"), fields.join(" | ")];
     let line = format!("{before}{}>;", arguments.join(", "));
     let lines = format!("{before}\n  {}\n>;", arguments.join(",\n  "));
     doc("", &documentation) + if line.len() <= WIDTH { &line } else { &lines } + "\n\n"
@@ -132,33 +181,34 @@ fn nested_name(operation: &Operation) -> String {
 
 fn request_property(model: &Model, operation: &Operation, field: &Field) -> Result<String, String> {
     let ty = match Shape::of_argument(model, operation, field)? {
-        Shape::Json(Some(name)) => format!("{}Input", class(name)?),
-        Shape::Json(None) => "RawJson | JsonObjectInput".to_owned(),
-        Shape::Strings => "readonly string[]".to_owned(),
-        _ => value_type(model, &field.ty)?,
+        Shape::File => value_type(model, &field.ty)?,
+        _ => input(model, &field.ty)?,
     };
     let null = if field.nullable || model.accepts_null(&field.ty) { " | null" } else { "" };
     let (optional, undefined) = if field.required { ("", "") } else { ("?", " | undefined") };
     Ok(format!(
         "{}  {}{optional}: {ty}{null}{undefined};\n",
         doc("  ", &description(field)),
-        camel(&field.name)
+        property(field)
     ))
 }
 
 /// Emits the interface of a pager method's request.
 fn pager_request(model: &Model, operation: &Operation) -> Result<String, String> {
     let method = camel(&pager_name(&operation.name)?);
-    let mut text =
-        doc("", &format!("Request of {{@link {}.{method}}}.", resource_class(&operation.group)));
+    let mut text = doc(
+        "",
+        &format!("Request of {{@link {}.{method}}}.", resource_class(model, &operation.group)),
+    );
     let name = pager_request_name(operation)?;
     let properties = listing_arguments(model, operation)
         .map(|field| request_property(model, operation, field))
         .collect::<Result<Vec<_>, _>>()?;
+    let base = if model.feed(operation).is_some() { "FeedOptions" } else { "PagerOptions" };
     if properties.is_empty() {
-        return Ok(format!("{text}export interface {name} extends PagerOptions {{}}\n\n"));
+        return Ok(format!("{text}export interface {name} extends {base} {{}}\n\n"));
     }
-    let _ = writeln!(text, "export interface {name} extends PagerOptions {{");
+    let _ = writeln!(text, "export interface {name} extends {base} {{");
     text.push_str(&properties.concat());
     text.push_str("}\n\n");
     Ok(text)
@@ -173,17 +223,18 @@ fn request_name(operation: &Operation) -> String {
 }
 
 fn resource(model: &Model, group: &str) -> Result<String, String> {
-    let name = resource_class(group);
-    let mut text = doc("", &format!("The operations of `{group}`."));
+    let name = resource_class(model, group);
+    let mut text = doc("", &group_doc(model, group));
     let extends =
         handwritten_base(group).map_or(String::new(), |(base, _)| format!(" extends {base}"));
     let _ = writeln!(text, "export class {name}{extends} {{\n  private constructor();");
-    for child in children(model, Some(group)) {
+    for child in model.groups_in(Some(group)) {
         let _ = writeln!(
             text,
-            "\n  /** The operations of `{child}`. */\n  readonly {}: {};",
-            property(child),
-            resource_class(child)
+            "\n{}  readonly {}: {};",
+            doc("  ", &group_doc(model, child)),
+            group_property(child),
+            resource_class(model, child)
         );
     }
     for operation in model.operations_of(group) {
@@ -200,7 +251,7 @@ fn resource(model: &Model, group: &str) -> Result<String, String> {
                 returned(model, operation)?,
             )
         ));
-        if let Some(listing) = model.listing(operation) {
+        if let Some(listing) = listing(model, operation) {
             text.push_str(&pager_method(model, operation, &listing)?);
         }
     }
@@ -253,10 +304,8 @@ fn returned(model: &Model, operation: &Operation) -> Result<String, String> {
 /// Emits the method that creates a pager, with its documentation.
 fn pager_method(model: &Model, operation: &Operation, listing: &Listing) -> Result<String, String> {
     let name = camel(&pager_name(&operation.name)?);
-    let required: Vec<String> = listing_arguments(model, operation)
-        .filter(|field| field.required)
-        .map(|field| camel(&field.name))
-        .collect();
+    let required: Vec<String> =
+        listing_arguments(model, operation).filter(|field| field.required).map(property).collect();
     let (optional, example) = match required.is_empty() {
         true => ("?", String::new()),
         false => ("", format!("{{ {} }}", required.join(", "))),
@@ -264,14 +313,22 @@ fn pager_method(model: &Model, operation: &Operation, listing: &Listing) -> Resu
     let item = class(&listing.item)?;
     let parameters = parameters(model, model.schema(&listing.item));
     let generics = used(&parameters);
+    let (pager, further) = match model.feed(operation) {
+        Some(_) => ("FeedPager", "a further page is requested when the previous one has been read"),
+        None => ("Pager", "further pages are prefetched"),
+    };
+    let printed = match &listing.identity {
+        Some(field) => format!("item.{}", property(field)),
+        None => "item".to_owned(),
+    };
     let text = format!(
-        "Iterates over all items of {{@link {}}}. No request is sent before the first item is requested; further pages are \
-         prefetched, and leaving the loop cancels requests in flight.\n\n\
+        "Iterates over all items of {{@link {}}}. No request is sent before the first item is requested; {further}, and leaving \
+         the loop cancels requests in flight.\n\n\
          @returns A pager, which is an async iterable of items.\n\
          @throws {{ValidationError}} If an argument is missing or invalid.\n\
-         @example\n```js\nfor await (const item of mistral.{}.{name}({example})) console.log(item.id);\n```",
+         @example\n```js\nfor await (const item of mistral.{}.{name}({example})) console.log({printed});\n```",
         camel(&operation.name),
-        operation.group,
+        group_path(&operation.group),
     );
     Ok(format!(
         "\n{}{}",
@@ -279,7 +336,7 @@ fn pager_method(model: &Model, operation: &Operation, listing: &Listing) -> Resu
         method(
             &format!("{name}{}", declared(&parameters)),
             &format!("request{optional}: {}", pager_request_name(operation)?),
-            format!("Pager<{item}{generics}>")
+            format!("{pager}<{item}{generics}>")
         )
     ))
 }
@@ -304,7 +361,7 @@ fn example(model: &Model, operation: &Operation) -> Result<String, String> {
         .arguments(model)
         .iter()
         .filter(|argument| argument.field.required)
-        .map(|argument| camel(&argument.field.name))
+        .map(|argument| property(argument.field))
         .collect();
     let arguments =
         if names.is_empty() { String::new() } else { format!("{{ {} }}", names.join(", ")) };
@@ -313,7 +370,7 @@ fn example(model: &Model, operation: &Operation) -> Result<String, String> {
         Response::Bytes => "const download = ".to_owned(),
         Response::Json(name) => match &model.schema(name).kind {
             Kind::Object { fields } if fields.len() == 1 => {
-                format!("const {{ {} }} = ", camel(&fields[0].name))
+                format!("const {{ {} }} = ", property(&fields[0]))
             }
             Kind::Object { .. } => format!("const {} = ", variable(class(name)?)),
             _ => "const response = ".to_owned(),
@@ -321,7 +378,7 @@ fn example(model: &Model, operation: &Operation) -> Result<String, String> {
     };
     Ok(format!(
         "{result}await mistral.{}.{}({arguments});",
-        operation.group,
+        group_path(&operation.group),
         camel(&operation.name)
     ))
 }

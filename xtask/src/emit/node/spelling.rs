@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Field, Kind, Model, Operation, Response, Schema, Type};
+use crate::emit::rust_text::field_type;
+use crate::model::{
+    Field, Kind, Listing, Model, Operation, Response, Role, Schema, Type, last_part,
+};
 
 /// Maximum width of generated lines, as configured for prettier.
 pub const WIDTH: usize = 100;
@@ -37,13 +40,21 @@ pub fn pascal(name: &str) -> String {
     name[..1].to_uppercase() + &name[1..]
 }
 
-/// Returns the name of the pager over a listing, such as `iter_records` for `list_records`.
+/// Returns the name of a field's property, such as `createdAt` for `created_at` and `and` for `AND`.
+pub fn property(field: &Field) -> String {
+    camel(&field.name.to_lowercase())
+}
+
+/// Returns the name of the pager over a listing, such as `iter_records` for `list_records` and `iter_spans` for `search_spans`.
 ///
 /// # Errors
-/// Returns a message if the name does not start with `list`.
+/// Returns a message if the name does not start with one of the verbs of listings.
 pub fn pager_name(name: &str) -> Result<String, String> {
-    let rest = name.strip_prefix("list").ok_or_else(|| {
-        format!("`{name}`: the name of a paginated listing must start with `list`")
+    let mut rests = ["list", "search", "get"].iter().filter_map(|verb| name.strip_prefix(verb));
+    let rest = rests.find(|rest| rest.is_empty() || rest.starts_with('_')).ok_or_else(|| {
+        format!(
+            "`{name}`: the name of a paginated listing must start with `list`, `search` or `get`"
+        )
     })?;
     Ok(format!("iter{rest}"))
 }
@@ -66,22 +77,36 @@ pub fn constant(name: &str) -> String {
 }
 
 /// Returns the class of a resource group, such as `Records` for `datasets.records`.
-pub fn resource_class(group: &str) -> String {
-    pascal(property(group))
+pub fn resource_class(model: &Model, group: &str) -> String {
+    pascal(&model.group_name(group))
 }
 
 /// Returns the property of a resource group in its parent, such as `records` for `datasets.records`.
-pub fn property(group: &str) -> &str {
-    group.rsplit('.').next().expect("a split has at least one part")
+pub fn group_property(group: &str) -> String {
+    camel(last_part(group))
 }
 
-/// Returns the child groups of a group, or the top-level groups.
-pub fn children<'a>(model: &'a Model, parent: Option<&str>) -> Vec<&'a str> {
-    model
-        .groups()
-        .into_iter()
-        .filter(|group| group.rsplit_once('.').map(|(parent, _)| parent) == parent)
-        .collect()
+/// Returns the properties that lead from a client to a group, such as `chatCompletionEvents.fields`.
+pub fn group_path(group: &str) -> String {
+    group.split('.').map(camel).collect::<Vec<_>>().join(".")
+}
+
+/// Returns the description of a group.
+pub fn group_doc(model: &Model, group: &str) -> String {
+    let description = model.group_description(group).map(str::to_owned);
+    description.unwrap_or_else(|| format!("The operations of `{}`.", group_path(group)))
+}
+
+/// The path of the operations that the official SDK has in `beta.observability`.
+const OBSERVABILITY: &str = "/v1/observability/";
+
+/// Returns the top-level groups that the official SDK has in `beta.observability`.
+pub fn observability_groups(model: &Model) -> Vec<&str> {
+    let mut groups = model.groups_in(None);
+    groups.retain(|group| {
+        model.operations_of(group).any(|operation| operation.path.starts_with(OBSERVABILITY))
+    });
+    groups
 }
 
 /// Returns the name of a schema's class or type.
@@ -100,88 +125,143 @@ pub fn class(name: &str) -> Result<&str, String> {
     Ok(name)
 }
 
-/// Returns the schemas reachable from successful responses and arguments, in document order. Error responses and request bodies
-/// have no class: the former become errors, and the fields of the latter are arguments.
-pub fn public_schemas(model: &Model) -> Vec<&Schema> {
-    fn mark<'a>(model: &'a Model, ty: &'a Type, found: &mut BTreeSet<&'a str>) {
-        match ty {
-            Type::Array(items) => mark(model, items, found),
-            Type::Named(name) if found.insert(name) => {
-                if let Kind::Object { fields } = &model.schema(name).kind {
-                    fields.iter().for_each(|field| mark(model, &field.ty, found));
-                }
-            }
-            _ => {}
+/// Adds the schemas that a type refers to, directly or indirectly.
+fn mark<'a>(model: &'a Model, ty: &'a Type, found: &mut BTreeSet<&'a str>) {
+    match ty {
+        Type::Array(items) | Type::Map(items) | Type::Nullable(items) => mark(model, items, found),
+        Type::Named(name) => mark_schema(model, name, found),
+        _ => {}
+    }
+}
+
+fn mark_schema<'a>(model: &'a Model, name: &'a str, found: &mut BTreeSet<&'a str>) {
+    // Schemas may refer to themselves.
+    if !found.insert(name) {
+        return;
+    }
+    match &model.schema(name).kind {
+        Kind::Object { fields } => fields.iter().for_each(|field| mark(model, &field.ty, found)),
+        Kind::ObjectUnion { variants, .. } => {
+            variants.iter().for_each(|variant| mark_schema(model, &variant.schema, found));
+        }
+        Kind::FreeObject { .. } | Kind::OpenEnum { .. } | Kind::Union { .. } => {}
+    }
+}
+
+/// Returns the schemas of successful responses and of their parts, in document order.
+pub fn read_schemas(model: &Model) -> Vec<&Schema> {
+    let mut found = BTreeSet::new();
+    for operation in &model.operations {
+        if let Response::Json(name) = &operation.success.response {
+            mark_schema(model, name, &mut found);
         }
     }
+    model.schemas.iter().filter(|schema| found.contains(schema.name.as_str())).collect()
+}
+
+/// Returns the schemas of arguments and of their parts, in document order. Bodies are not among them, since their fields are
+/// arguments.
+pub fn written_schemas(model: &Model) -> Vec<&Schema> {
     let mut found = BTreeSet::new();
     for operation in &model.operations {
         for argument in operation.arguments(model) {
             mark(model, &argument.field.ty, &mut found);
         }
-        if let Response::Json(name) = &operation.success.response
-            && found.insert(name)
-            && let Kind::Object { fields } = &model.schema(name).kind
-        {
-            fields.iter().for_each(|field| mark(model, &field.ty, &mut found));
-        }
     }
-    model
-        .schemas
-        .iter()
-        .filter(|schema| {
-            found.contains(schema.name.as_str()) || matches!(schema.kind, Kind::OpenEnum { .. })
-        })
-        .collect()
+    model.schemas.iter().filter(|schema| found.contains(schema.name.as_str())).collect()
+}
+
+/// Returns the schemas that have a public type: those of responses and arguments, and all enums, in document order.
+pub fn public_schemas(model: &Model) -> Vec<&Schema> {
+    let (read, written) = (read_schemas(model), written_schemas(model));
+    let is_public = |schema: &&Schema| {
+        matches!(schema.kind, Kind::OpenEnum { .. })
+            || read.iter().chain(&written).any(|public| public.name == schema.name)
+    };
+    model.schemas.iter().filter(is_public).collect()
+}
+
+/// Returns whether a schema is an object or a union of objects that arguments contain, which `inputs.js` converts.
+pub fn is_input(model: &Model, name: &str) -> bool {
+    matches!(model.schema(name).kind, Kind::Object { .. } | Kind::ObjectUnion { .. })
+}
+
+/// Returns the type of an argument with this schema. The name of the schema is the type of values that are read, if there are any.
+pub fn input_type(model: &Model, name: &str) -> Result<String, String> {
+    let is_read = model.schema(name).role != Role::Request;
+    Ok(if is_read { format!("{}Input", class(name)?) } else { class(name)?.to_owned() })
+}
+
+/// Returns whether the request of an operation has the name and the properties of a schema.
+pub fn is_request_of_operation(model: &Model, name: &str) -> bool {
+    model.operations.iter().any(|operation| {
+        operation.parameters.is_empty()
+            && operation.body.as_ref().is_some_and(|body| body.schema == name)
+            && pascal(&operation.id) + "Request" == name
+    })
 }
 
 /// Returns whether a field of a response may be null. A missing array is decoded as an empty one.
-pub fn may_be_null(field: &Field) -> bool {
-    !field.required && (field.nullable || !matches!(field.ty, Type::Array(_)))
+pub fn may_be_null(schema: &Schema, field: &Field) -> bool {
+    field_type(field, schema.role).starts_with("Option<")
 }
 
-/// Returns whether a type is a free-form object, which is encoded as raw JSON.
+/// Returns whether a type is any JSON or a free-form object, which is encoded as the JSON that was received.
 pub fn is_raw(model: &Model, ty: &Type) -> bool {
     match ty {
-        Type::FreeObject => true,
+        Type::FreeObject | Type::Json => true,
         Type::Named(name) => matches!(model.schema(name).kind, Kind::FreeObject { .. }),
         _ => false,
     }
 }
 
-/// Returns whether a property is created on first access. In models with thousands of objects in memory, this applies to
-/// raw JSON, and to timestamps because a `Date` needs ten times the memory of a number. A timestamp that may be null is not lazy:
-/// it usually is null, and a lazy property costs more than that. Lazy fields are encoded after the others, as two numbers each.
-pub fn is_lazy(model: &Model, fields: &[Field], field: &Field) -> bool {
-    let is_timestamp = field.ty == Type::DateTime && !may_be_null(field);
-    is_numerous(model, fields) && (is_raw(model, &field.ty) || is_timestamp)
+/// Returns whether a type is encoded as JSON, as received or not.
+pub fn is_json(model: &Model, ty: &Type) -> bool {
+    is_raw(model, ty) || matches!(ty, Type::Map(_))
 }
 
-/// Returns whether programs typically hold thousands of objects of a model, which is assumed of models with raw JSON.
-fn is_numerous(model: &Model, fields: &[Field]) -> bool {
-    fields.iter().any(|field| is_raw(model, &field.ty))
+/// Returns whether a property is created on first access. In models with thousands of objects in memory, this applies to JSON, and
+/// to timestamps because a `Date` needs ten times the memory of a number. A timestamp that may be null is not lazy: it usually is
+/// null, and a lazy property costs more than that. Lazy fields are encoded after the others, as two numbers each.
+pub fn is_lazy(model: &Model, schema: &Schema, field: &Field) -> bool {
+    let is_timestamp = field.ty == Type::DateTime && !may_be_null(schema, field);
+    is_numerous(model, schema) && (is_json(model, &field.ty) || is_timestamp)
+}
+
+/// Returns the fields of an object.
+fn fields(schema: &Schema) -> &[Field] {
+    match &schema.kind {
+        Kind::Object { fields } => fields,
+        _ => &[],
+    }
+}
+
+/// Returns whether programs typically hold thousands of objects of a model, which is assumed of models with JSON.
+fn is_numerous(model: &Model, schema: &Schema) -> bool {
+    fields(schema).iter().any(|field| is_json(model, &field.ty))
 }
 
 /// Assigns a slot to each field that likely has the same value in consecutive objects: the parent IDs and enums of models with
 /// many objects. Both sides remember the last string of each slot.
-pub fn repeated_slots(model: &Model, fields: &[Field]) -> Vec<Option<usize>> {
+pub fn repeated_slots(model: &Model, schema: &Schema) -> Vec<Option<usize>> {
     let is_open_enum = |ty: &Type| matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::OpenEnum { .. }));
-    let is_numerous = is_numerous(model, fields);
+    let is_numerous = is_numerous(model, schema);
     let mut slots = 0..;
-    fields
+    fields(schema)
         .iter()
         .map(|field| {
             let is_parent_id = field.ty == Type::Uuid && field.name != "id";
-            let is_repeated =
-                is_numerous && !may_be_null(field) && (is_parent_id || is_open_enum(&field.ty));
+            let is_repeated = is_numerous
+                && !may_be_null(schema, field)
+                && (is_parent_id || is_open_enum(&field.ty));
             if is_repeated { slots.next() } else { None }
         })
         .collect()
 }
 
-/// Returns whether a type is an object with known fields, which has a class.
+/// Returns whether a type is an object with known fields or a union of such objects, which have classes.
 pub fn is_model(model: &Model, ty: &Type) -> bool {
-    matches!(ty, Type::Named(name) if matches!(model.schema(name).kind, Kind::Object { .. }))
+    matches!(ty, Type::Named(name) if is_input(model, name))
 }
 
 /// Returns the base class of a model: `Task`, which can be refreshed and awaited, or `Model`.
@@ -195,7 +275,11 @@ pub fn base(model: &Model, schema: &Schema) -> &'static str {
 
 /// Returns the handwritten base class of a resource group and its file, if there is one.
 pub fn handwritten_base(group: &str) -> Option<(&'static str, &'static str)> {
-    (group == "datasets").then_some(("DatasetsBase", "datasets.js"))
+    match group {
+        "datasets" => Some(("DatasetsBase", "datasets.js")),
+        "campaigns" => Some(("CampaignsBase", "campaigns.js")),
+        _ => None,
+    }
 }
 
 /// Returns the property that has the fields of the body in requests of the official SDK, if it is nested.
@@ -203,7 +287,12 @@ pub fn official_body(operation: &Operation) -> Option<String> {
     operation.body.as_ref()?.official_name.as_deref().map(camel)
 }
 
-/// Returns the arguments of a pager: those of the listing except for the page number and size.
+/// Returns the listing of an operation with numbered pages or a cursor.
+pub fn listing(model: &Model, operation: &Operation) -> Option<Listing> {
+    model.listing(operation).or_else(|| model.feed(operation))
+}
+
+/// Returns the arguments of a pager: those of the listing except for the number and size of a page.
 pub fn listing_arguments<'a>(
     model: &'a Model,
     operation: &'a Operation,
@@ -216,14 +305,18 @@ pub fn listing_arguments<'a>(
 pub enum Shape<'a> {
     /// A string.
     String,
+    /// A timestamp.
+    Timestamp,
     /// An array of strings.
     Strings,
     /// A number or boolean, with the name of its validator.
     Scalar(&'static str),
     /// A value of an open enum, with the name of its schema.
     Enum(&'a str),
-    /// A free-form object, with the name of its schema if it has one.
-    Json(Option<&'a str>),
+    /// A free-form object.
+    Json,
+    /// An object, a union of objects or an array, which is passed as JSON.
+    Value,
     /// A file.
     File,
 }
@@ -240,20 +333,23 @@ impl<'a> Shape<'a> {
     ) -> Result<Self, String> {
         let shape = match &field.ty {
             Type::String | Type::Uuid => Some(Self::String),
+            Type::DateTime => Some(Self::Timestamp),
             Type::Integer => Some(Self::Scalar("integer")),
             Type::Number => Some(Self::Scalar("number")),
             Type::Boolean => Some(Self::Scalar("boolean")),
             Type::Binary => Some(Self::File),
-            Type::FreeObject => Some(Self::Json(None)),
+            Type::FreeObject => Some(Self::Json),
             Type::Array(items) if matches!(**items, Type::String | Type::Uuid) => {
                 Some(Self::Strings)
             }
+            Type::Array(_) => Some(Self::Value),
             Type::Named(name) => match model.schema(name).kind {
                 Kind::OpenEnum { .. } => Some(Self::Enum(name)),
-                Kind::FreeObject { .. } => Some(Self::Json(Some(name))),
-                _ => None,
+                Kind::FreeObject { .. } => Some(Self::Json),
+                Kind::Object { .. } | Kind::ObjectUnion { .. } => Some(Self::Value),
+                Kind::Union { .. } => None,
             },
-            _ => None,
+            Type::Json | Type::Map(_) | Type::Nullable(_) => None,
         };
         shape.ok_or_else(|| {
             format!(
@@ -321,4 +417,17 @@ pub fn list(before: &str, items: &[String], after: &str) -> String {
         lines.push_str(&format!("{indent}  {item},\n"));
     }
     lines + indent + after + "\n"
+}
+
+/// Formats a union type as prettier does: on one line, on the line below its name, or with one line per variant.
+pub fn union(name: &str, parts: &[String]) -> String {
+    let line = format!("export type {name} = {};", parts.join(" | "));
+    if line.len() <= WIDTH {
+        return line + "\n\n";
+    }
+    let below = format!("  {};", parts.join(" | "));
+    if below.len() <= WIDTH {
+        return format!("export type {name} =\n{below}\n\n");
+    }
+    format!("export type {name} =\n  | {};\n\n", parts.join("\n  | "))
 }

@@ -7,7 +7,8 @@ use super::arguments::{self, Conversion};
 use super::extras;
 use super::stubs::is_hashable;
 use super::text::{
-    class, is_task, may_be_none, name, object_unions, pages_of, positional_arguments, values, wrapped_union,
+    class, is_task, may_be_none, name, object_unions, pages_of, positional_arguments, values,
+    wrapped_union,
 };
 use super::values::{Items, is_required, items_of};
 use crate::emit::preamble;
@@ -46,7 +47,10 @@ pub fn index(model: &Model) -> Result<String, String> {
     for group in &groups {
         let module = model.group_name(group);
         let class = class(model, group);
-        let _ = writeln!(text, "{group:?} => Py::new(py, {module}::{class}::new(session))?.into_any(),");
+        let _ = writeln!(
+            text,
+            "{group:?} => Py::new(py, {module}::{class}::new(session))?.into_any(),"
+        );
     }
     text.push_str(
         "_ => return Err(PyValueError::new_err(format!(\"unknown resource group `{group}`\"))),\n})\n}\n",
@@ -328,8 +332,12 @@ pub fn resource(model: &Model, group: &str) -> Result<String, String> {
     );
     let _ = writeln!(text, "\n//! The operations of `{group}`.\n");
     let classes: Vec<String> = values(model).iter().map(|schema| schema.name.clone()).collect();
-    let needles: Vec<String> =
-        classes.iter().flat_map(|name| [format!("Py<{name}>"), format!("value::<{name}>"), format!("values::<{name}>")]).collect();
+    let needles: Vec<String> = classes
+        .iter()
+        .flat_map(|name| {
+            [format!("Py<{name}>"), format!("value::<{name}>"), format!("values::<{name}>")]
+        })
+        .collect();
     let mut candidates: Vec<(Vec<&str>, &str, &str)> = [
         (&["DateTime<Utc>"] as &[&str], "chrono", "DateTime"),
         (&["DateTime<Utc>"], "chrono", "Utc"),

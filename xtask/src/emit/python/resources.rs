@@ -41,7 +41,11 @@ pub fn emit(model: &Model) -> Result<String, String> {
     for (module, base) in bases {
         let _ = writeln!(text, "from mistral_datasets.{module} import {base}");
     }
-    text.push_str(&import(&classes, "mistral_datasets._resource", ["resource_property"].into_iter()));
+    text.push_str(&import(
+        &classes,
+        "mistral_datasets._resource",
+        ["resource_property"].into_iter(),
+    ));
     text.push_str(&import(&classes, "mistral_datasets._typed", ["P"].into_iter()));
     text.push_str(&import_enums(model, &classes));
     text.push_str(&import_models(model, &classes));

@@ -13,9 +13,9 @@ pub const WIDTH: usize = 120;
 
 /// Python's reserved words, in lower case.
 const KEYWORDS: [&str; 32] = [
-    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif", "else", "except",
-    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "nonlocal", "not", "or", "pass", "raise",
-    "return", "try", "while", "with", "yield",
+    "and", "as", "assert", "async", "await", "break", "class", "continue", "def", "del", "elif",
+    "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda",
+    "nonlocal", "not", "or", "pass", "raise", "return", "try", "while", "with", "yield",
 ];
 
 /// Returns the name of an argument or an attribute: in lower case, with a trailing underscore if it is a reserved word.
@@ -195,15 +195,10 @@ pub fn pager_doc(
             "Pages are fetched lazily, one after another: no request is sent until the first item is requested, and no page before an item of it is requested."
         }
     };
-    let mut lines: Vec<String> = [
-        &format!("Iterates over every item of `{}`.", operation.name),
-        "",
-        how,
-        "",
-        "Args:",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut lines: Vec<String> =
+        [&format!("Iterates over every item of `{}`.", operation.name), "", how, "", "Args:"]
+            .map(str::to_owned)
+            .into();
     for Argument { field, .. } in listing_arguments(model, operation, paging) {
         lines.push(format!("    {}: {}", name(&field.name), with_none(&field.description)));
     }
@@ -401,9 +396,9 @@ pub fn input_type(model: &Model, ty: &Type, many: &str) -> Result<String, String
                 Kind::Object { .. } => {
                     let own = format!("{name} | {}", typed_dict(name));
                     match wrapped_union(model, schema).map(|(_, union)| &union.kind) {
-                        Some(Kind::ObjectUnion { variants, .. }) => {
-                            variants.iter().fold(own, |ty, variant| format!("{ty} | {}", variant.schema))
-                        }
+                        Some(Kind::ObjectUnion { variants, .. }) => variants
+                            .iter()
+                            .fold(own, |ty, variant| format!("{ty} | {}", variant.schema)),
                         _ => own,
                     }
                 }

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::text::{
-    self, WIDTH, docstring, field_type, import, is_class, may_be_none, name, object_unions, typed_dict,
+    self, WIDTH, docstring, field_type, import, is_class, may_be_none, name, object_unions,
+    typed_dict,
 };
 use crate::emit::preamble;
 use crate::emit::wording::with_none;
@@ -170,12 +171,7 @@ pub fn union_alias(schema: &Schema) -> String {
         "{} A variant that this version does not know is an `UnknownObject`.",
         schema.description.trim_end()
     );
-    format!(
-        "\n{}: TypeAlias = {}\n{}",
-        schema.name,
-        names.join(" | "),
-        docstring(&[doc], 0)
-    )
+    format!("\n{}: TypeAlias = {}\n{}", schema.name, names.join(" | "), docstring(&[doc], 0))
 }
 
 /// Emits `params.py`, the typed dicts of the objects that requests contain.
@@ -190,11 +186,8 @@ pub fn requests(model: &Model) -> Result<String, String> {
         let mut base = "TypedDict".to_owned();
         if !required.is_empty() && !optional.is_empty() {
             base = format!("_{class}");
-            let _ = write!(
-                classes,
-                "\n\nclass {base}(TypedDict):\n{}",
-                typed_keys(model, &required)?
-            );
+            let _ =
+                write!(classes, "\n\nclass {base}(TypedDict):\n{}", typed_keys(model, &required)?);
         }
         let (rest, total) = match optional.is_empty() {
             true => (required, ""),

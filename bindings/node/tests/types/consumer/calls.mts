@@ -5,6 +5,7 @@ import {
   CreateReport,
   Download,
   ImportReport,
+  SpanImportReport,
   Mistral,
   MistralError,
   NotFoundError,
@@ -50,7 +51,16 @@ export async function callsOfTheOfficialSdk(mistral: Mistral, datasetId: string)
   });
   await records.judge({
     datasetRecordId,
-    judgeDatasetRecordRequest: { judgeDefinition: { name: "j" } },
+    judgeDatasetRecordRequest: {
+      judgeDefinition: {
+        name: "Politeness",
+        description: "",
+        modelName: "m",
+        instructions: "",
+        tools: [],
+        output: { type: "REGRESSION", minDescription: "rude", maxDescription: "polite" },
+      },
+    },
   });
   // @ts-expect-error A required field of the body is missing.
   await datasets.createRecord({ datasetId, createDatasetRecordRequest: { payload } });
@@ -96,7 +106,9 @@ export async function streams(mistral: Mistral, datasetId: string, file: File): 
   void [response, writable];
 }
 
-export function errorsCanBeConstructed(error: unknown): CreateReport | ImportReport | null {
+export function errorsCanBeConstructed(
+  error: unknown,
+): CreateReport | ImportReport | SpanImportReport | null {
   const notFound: MistralError = new NotFoundError("gone", { status: 404, requestId: "r-1" });
   const limited = new RateLimitError("slow down", { retryAfterMs: 1000, cause: notFound });
   same<typeof limited.retryAfterMs, number | null>(true);

@@ -3,19 +3,33 @@
 use uuid::Uuid;
 
 use crate::json::{Fields, JsonError, Value};
-use crate::storage::{Campaign, Conversation, Event};
+use crate::storage::{Campaign, Conversation, NewFixtureEvent};
+use crate::telemetry::fixture_fields;
+use crate::time::Timestamp;
 
 /// The maximum number of events in a campaign.
 const MAX_CAMPAIGN_EVENTS: usize = 100_000;
 
 /// Parses an event. If it has no id, it gets a new one.
-pub(crate) fn event(value: &Value<'_>) -> Result<Event, JsonError> {
+///
+/// A key in its extra fields that bears the name of a field of events is the value of that field.
+pub(crate) fn event(value: &Value<'_>) -> Result<NewFixtureEvent, JsonError> {
     let fields = value.fields()?;
-    Ok(Event {
+    let request_messages = messages(&fields.required("request_messages")?)?;
+    let response_messages = messages(&fields.required("response_messages")?)?;
+    let extra_fields = fields.object_or_empty("extra_fields")?;
+    Ok(NewFixtureEvent {
         id: id(&fields, "event_id")?,
-        request_messages: messages(&fields.required("request_messages")?)?,
-        response_messages: messages(&fields.required("response_messages")?)?,
-        extra_fields: fields.object_or_empty("extra_fields")?,
+        fields: fixture_fields(
+            &request_messages,
+            &response_messages,
+            &extra_fields,
+            Timestamp::now().micros(),
+            |text| Timestamp::parse(text).map(Timestamp::micros),
+        ),
+        request_messages,
+        response_messages,
+        extra_fields,
     })
 }
 

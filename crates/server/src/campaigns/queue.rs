@@ -1,0 +1,156 @@
+//! The campaign queue: runs the workers that take campaigns from the storage, and cancels running campaigns.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::EventJudge;
+use super::worker::Worker;
+use crate::limits::Limits;
+use crate::storage::{
+    CampaignEntry, CampaignKey, ClaimedCampaign, NewCampaign, Pending, QueueLimits, Storage,
+};
+
+/// How many campaigns run at the same time. They take turns at judging.
+const WORKERS: usize = 4;
+
+/// The maximum number of events that are judged at the same time.
+const MAX_JUDGEMENTS: usize = 256;
+
+/// The maximum number of unfinished campaigns.
+const LIMITS: QueueLimits = QueueLimits { workspace: 100, total: 1_000 };
+
+/// What the workers need.
+pub(crate) struct CampaignParts {
+    pub(crate) storage: Arc<dyn Storage>,
+    /// Without one, campaigns cannot be created, and those of an earlier server fail.
+    pub(crate) judge: Option<Arc<dyn EventJudge>>,
+}
+
+/// Runs campaigns in the background.
+///
+/// The queue itself is in the storage, so it survives a restart.
+pub(crate) struct CampaignQueue {
+    storage: Arc<dyn Storage>,
+    can_judge: bool,
+    /// Wakes a worker when a campaign can be claimed.
+    wake: Arc<Notify>,
+    running: Arc<Running>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// The campaigns that run, with the tokens that cancel them.
+#[derive(Default)]
+pub(super) struct Running(Mutex<HashMap<CampaignKey, RunningCampaign>>);
+
+struct RunningCampaign {
+    workspace: Uuid,
+    id: Uuid,
+    token: CancellationToken,
+}
+
+impl CampaignQueue {
+    /// Starts the workers. They continue with the campaigns that an earlier server did not finish.
+    pub(crate) fn start(parts: CampaignParts, limits: &Limits) -> Self {
+        let CampaignParts { storage, judge } = parts;
+        let judgements = limits.campaign_judgements.clamp(1, MAX_JUDGEMENTS);
+        let (wake, running) = (Arc::<Notify>::default(), Arc::<Running>::default());
+        let permits = Arc::new(Semaphore::new(judgements));
+        let claimant = Uuid::now_v7();
+        let mut tasks = JoinSet::new();
+        for _ in 0..WORKERS {
+            let worker = Worker {
+                storage: Arc::clone(&storage),
+                judge: judge.clone(),
+                claimant,
+                permits: Arc::clone(&permits),
+                judgements,
+                wake: Arc::clone(&wake),
+                running: Arc::clone(&running),
+            };
+            tasks.spawn(async move { worker.run().await });
+        }
+        Self { storage, can_judge: judge.is_some(), wake, running, tasks: Mutex::new(tasks) }
+    }
+
+    /// Returns whether there is an endpoint to judge with.
+    pub(crate) fn can_judge(&self) -> bool {
+        self.can_judge
+    }
+
+    /// Creates a campaign and queues it.
+    pub(crate) fn submit(&self, workspace: Uuid, new: NewCampaign) -> Pending<CampaignEntry> {
+        let (queued, wake) =
+            (self.storage.create_campaign(workspace, new, LIMITS), Arc::clone(&self.wake));
+        // A separate task, so that the campaign is started even if the caller is cancelled.
+        let queued = tokio::spawn(async move {
+            let queued = queued.await;
+            wake.notify_one();
+            queued
+        });
+        Box::pin(async move {
+            queued
+                .await
+                .unwrap_or_else(|error| Err(crate::storage::StorageError::Failed(error.into())))
+        })
+    }
+
+    /// Stops judging for a deleted campaign.
+    pub(crate) fn cancel(&self, workspace: Uuid, id: Uuid) {
+        self.running.cancel(|campaign| (campaign.workspace, campaign.id) == (workspace, id));
+    }
+
+    /// Stops judging for the campaigns of a workspace that was reset.
+    pub(crate) fn cancel_all(&self, workspace: Uuid) {
+        self.running.cancel(|campaign| campaign.workspace == workspace);
+    }
+
+    /// Aborts all campaigns and waits until they have ended. The next server resumes them.
+    pub(crate) async fn stop(&self) {
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.shutdown().await;
+    }
+}
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CampaignKey, RunningCampaign>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cancel(&self, is_meant: impl Fn(&RunningCampaign) -> bool) {
+        self.lock().values().filter(|campaign| is_meant(campaign)).for_each(|c| c.token.cancel());
+    }
+
+    /// Adds a campaign until the guard is dropped.
+    pub(super) fn add(self: &Arc<Self>, campaign: &ClaimedCampaign) -> RunningGuard {
+        let token = CancellationToken::new();
+        let ClaimedCampaign { key, id, workspace, .. } = *campaign;
+        self.lock().insert(key, RunningCampaign { workspace, id, token: token.clone() });
+        RunningGuard { running: Arc::clone(self), key, token }
+    }
+}
+
+/// A campaign that runs.
+pub(super) struct RunningGuard {
+    running: Arc<Running>,
+    key: CampaignKey,
+    token: CancellationToken,
+}
+
+impl RunningGuard {
+    /// Returns when the campaign is cancelled.
+    pub(super) async fn cancelled(&self) {
+        self.token.cancelled().await;
+    }
+}
+
+impl Drop for RunningGuard {
+    fn drop(&mut self) {
+        self.running.lock().remove(&self.key);
+    }
+}

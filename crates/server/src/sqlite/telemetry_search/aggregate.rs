@@ -1,0 +1,259 @@
+//! Aggregations, and the values of fields.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, params_from_iter};
+
+use super::filter::{ValueSql, push_filter, table, value};
+use crate::search::{Aggregate, Kind, Target};
+use crate::sqlite::event_filter::Query;
+use crate::sqlite::workspaces;
+use crate::storage::{
+    Aggregation, AggregationOrder, AggregationResult, AggregationRow, Granularity, StorageError,
+    TelemetryFilter,
+};
+use crate::time::Timestamp;
+
+/// The maximum number of time buckets of [`Granularity::Auto`].
+const MAX_BUCKETS: i64 = 100;
+
+const DAY: i64 = 86_400;
+
+/// The lengths of time buckets that [`Granularity::Auto`] chooses from, in seconds. Each is at most 2.5 times the one before.
+const LENGTHS: [i64; 26] = [
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1_800,
+    3_600,
+    7_200,
+    10_800,
+    21_600,
+    43_200,
+    DAY,
+    2 * DAY,
+    4 * DAY,
+    7 * DAY,
+    14 * DAY,
+    30 * DAY,
+    60 * DAY,
+    120 * DAY,
+    240 * DAY,
+];
+
+/// How many of the newest rows the values of a field are taken from.
+const EXAMINED_ROWS: i64 = 50_000;
+
+/// The maximum length of a value, in characters. Longer ones are no use as options.
+const MAX_VALUE_LENGTH: i64 = 1_000;
+
+pub(super) fn aggregate(
+    connection: &Connection,
+    filter: &TelemetryFilter,
+    aggregation: &Aggregation,
+) -> Result<AggregationResult, StorageError> {
+    let workspace = workspaces::find(connection, filter.workspace)?.unwrap_or_default();
+    let (from, to) = time_range(connection, workspace, filter)?;
+    let granularity = aggregation.granularity.map(|granularity| match granularity {
+        Granularity::Auto => Granularity::Seconds(automatic_length(from, to)),
+        other => other,
+    });
+    let mut query = Query::default();
+    let mut columns = Vec::new();
+    if let Some(granularity) = granularity {
+        columns.push(bucket(filter, granularity));
+    }
+    for dimension in &aggregation.dimensions {
+        columns.push(value(&mut query, "t", dimension).sql);
+    }
+    let keys = columns.len();
+    columns.push(metric(&mut query, aggregation));
+    query.push(&format!("SELECT {} FROM {} t WHERE ", columns.join(", "), table(filter.entity)));
+    push_filter(&mut query, workspace, filter);
+    if keys > 0 {
+        let keys: Vec<_> = (1..=keys).map(|key| key.to_string()).collect();
+        query.push(&format!(" GROUP BY {}", keys.join(", ")));
+    }
+    let order = order(aggregation, keys);
+    let limit = query.bind(i64::from(aggregation.limit));
+    query.push(&format!(" ORDER BY {order} LIMIT {limit}"));
+    let mut statement = connection.prepare(&query.sql)?;
+    let mut found = statement.query(params_from_iter(query.parameters))?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        let first = usize::from(granularity.is_some());
+        let bucket = if first == 1 { Some(Timestamp::from_seconds(row.get(0)?)) } else { None };
+        let dimensions = aggregation.dimensions.iter().enumerate();
+        let dimensions = dimensions.map(|(index, target)| dimension(row, first + index, target));
+        rows.push(AggregationRow {
+            bucket,
+            dimensions: dimensions.collect::<Result<_, _>>()?,
+            value: row.get(keys)?,
+        });
+    }
+    let granularity_seconds = match granularity {
+        Some(Granularity::Seconds(seconds)) => Some(seconds),
+        Some(Granularity::Week) => Some(7 * DAY),
+        Some(Granularity::Month | Granularity::Auto) | None => None,
+    };
+    Ok(AggregationResult { rows, from, to, granularity_seconds })
+}
+
+/// Returns the time range of the filter. Where it is open, the rows of the workspace bound it.
+fn time_range(
+    connection: &Connection,
+    workspace: i64,
+    filter: &TelemetryFilter,
+) -> Result<(Timestamp, Timestamp), StorageError> {
+    let (table, time) = (table(filter.entity), filter.entity.time());
+    let bound = |function: &str| -> rusqlite::Result<Option<i64>> {
+        let sql = format!("SELECT {function}({time}) FROM {table} WHERE workspace = ?1");
+        connection.prepare_cached(&sql)?.query_row([workspace], |row| row.get(0))
+    };
+    let from = match filter.from {
+        Some(from) => Some(from),
+        None => bound("min")?.map(|first| Timestamp::from_micros(first / 1_000)),
+    };
+    let to = match filter.to {
+        Some(to) => Some(to),
+        None => bound("max")?.map(|last| Timestamp::from_micros(last / 1_000 + 1)),
+    };
+    let now = Timestamp::now();
+    let (from, to) = (from.or(to).unwrap_or(now), to.or(from).unwrap_or(now));
+    Ok((from, to.max(from)))
+}
+
+fn automatic_length(from: Timestamp, to: Timestamp) -> i64 {
+    let seconds = to.seconds() - from.seconds();
+    // The first and the last bucket may be incomplete.
+    let is_long_enough = |length: &&i64| seconds / **length + 2 <= MAX_BUCKETS;
+    let longest = LENGTHS[LENGTHS.len() - 1];
+    LENGTHS
+        .iter()
+        .find(is_long_enough)
+        .copied()
+        .unwrap_or(longest.max(seconds / (MAX_BUCKETS - 2) + 1))
+}
+
+/// Returns an expression for the start of the time bucket, in seconds.
+fn bucket(filter: &TelemetryFilter, granularity: Granularity) -> String {
+    let seconds = format!("(t.{} / 1000000000)", filter.entity.time());
+    match granularity {
+        Granularity::Seconds(length) => format!("{seconds} / {length} * {length}"),
+        // Day 0 was a Thursday.
+        Granularity::Week => {
+            format!("({seconds} + 3 * {DAY}) / (7 * {DAY}) * (7 * {DAY}) - 3 * {DAY}")
+        }
+        Granularity::Month | Granularity::Auto => {
+            format!("unixepoch({seconds}, 'unixepoch', 'start of month')")
+        }
+    }
+}
+
+fn metric(query: &mut Query, aggregation: &Aggregation) -> String {
+    let Some(measure) = &aggregation.measure else { return "count(*)".to_owned() };
+    let value = value(query, "t", measure);
+    let number = value.number();
+    match aggregation.aggregate {
+        Aggregate::Count => "count(*)".to_owned(),
+        Aggregate::CountDistinct => format!("count(DISTINCT {})", present(&value, measure)),
+        // An integer sum might overflow.
+        Aggregate::Sum => format!("iif(count({number}) > 0, total({number}), NULL)"),
+        Aggregate::Avg => format!("avg({number})"),
+        Aggregate::Min => format!("min({number})"),
+        Aggregate::Max => format!("max({number})"),
+        Aggregate::P50 => format!("percentile({number}, 0.5)"),
+        Aggregate::P90 => format!("percentile({number}, 0.9)"),
+        Aggregate::P95 => format!("percentile({number}, 0.95)"),
+        Aggregate::P99 => format!("percentile({number}, 0.99)"),
+    }
+}
+
+/// Returns an expression that is null if the value is missing.
+fn present(value: &ValueSql, target: &Target) -> String {
+    match target.field.kind {
+        Kind::Text | Kind::Enum => format!("nullif({}, '')", value.sql),
+        Kind::List => format!("nullif({}, '[]')", value.sql),
+        Kind::Integer | Kind::Real | Kind::Time | Kind::Map => value.sql.clone(),
+    }
+}
+
+/// Returns the ORDER BY clause. What the request leaves open is ordered by time, then by descending metric, then by dimensions.
+fn order(aggregation: &Aggregation, keys: usize) -> String {
+    let first = usize::from(aggregation.granularity.is_some());
+    let column = |order: AggregationOrder| match order {
+        AggregationOrder::Time => 1,
+        AggregationOrder::Metric => keys + 1,
+        AggregationOrder::Dimension(index) => first + index + 1,
+    };
+    let requested =
+        aggregation.order.iter().map(|(order, descending)| (column(*order), *descending));
+    let time = (first == 1).then_some((1, false));
+    let default =
+        time.into_iter().chain([(keys + 1, true)]).chain((1..=keys).map(|key| (key, false)));
+    let mut used = Vec::new();
+    let mut terms = Vec::new();
+    for (column, descending) in requested.chain(default) {
+        if !used.contains(&column) {
+            used.push(column);
+            terms.push(format!("{column}{}", if descending { " DESC" } else { "" }));
+        }
+    }
+    terms.join(", ")
+}
+
+/// Returns the value of a dimension as JSON.
+fn dimension(row: &Row<'_>, index: usize, target: &Target) -> rusqlite::Result<String> {
+    Ok(match (row.get_ref(index)?, target.field.kind) {
+        (ValueRef::Text(_), Kind::List) => row.get(index)?,
+        (ValueRef::Text(text), _) => {
+            serde_json::Value::from(String::from_utf8_lossy(text)).to_string()
+        }
+        (ValueRef::Integer(time), Kind::Time) => {
+            format!("\"{}\"", Timestamp::from_micros(time / 1_000))
+        }
+        (ValueRef::Integer(number), _) => number.to_string(),
+        (ValueRef::Real(number), _) => serde_json::Value::from(number).to_string(),
+        (ValueRef::Null | ValueRef::Blob(_), _) => "null".to_owned(),
+    })
+}
+
+/// Returns distinct values of the newest rows that match, most frequent first.
+pub(super) fn values(
+    connection: &Connection,
+    filter: &TelemetryFilter,
+    target: &Target,
+    limit: u32,
+) -> Result<Vec<String>, StorageError> {
+    let Some(workspace) = workspaces::find(connection, filter.workspace)? else {
+        return Ok(Vec::new());
+    };
+    let mut query = Query::default();
+    let value = value(&mut query, "t", target).sql;
+    query.push(&format!(
+        "WITH newest AS (SELECT {value} AS value FROM {} t WHERE ",
+        table(filter.entity)
+    ));
+    push_filter(&mut query, workspace, filter);
+    let rows = query.bind(EXAMINED_ROWS);
+    query.push(&format!(" ORDER BY t.{} DESC LIMIT {rows}) ", filter.entity.time()));
+    query.push(match target.field.kind {
+        Kind::List => "SELECT v.value AS option FROM newest, json_each(newest.value) v",
+        _ => "SELECT value AS option FROM newest",
+    });
+    let length = query.bind(MAX_VALUE_LENGTH);
+    let limit = query.bind(i64::from(limit));
+    query.push(&format!(
+        " WHERE option <> '' AND length(option) <= {length} GROUP BY option ORDER BY count(*) DESC, option LIMIT {limit}"
+    ));
+    let mut statement = connection.prepare(&query.sql)?;
+    let values = statement.query_map(params_from_iter(query.parameters), |row| row.get(0))?;
+    Ok(values.collect::<Result<_, _>>()?)
+}
