@@ -22,7 +22,7 @@ pub use responses::responses;
 pub type Property = fn(&[u8]);
 
 /// All properties, with the name of their directory in `corpus`.
-pub const PROPERTIES: [(&str, Property); 6] = [
+pub const PROPERTIES: [(&str, Property); 7] = [
     ("lines", lines),
     ("json", json),
     ("responses", responses),

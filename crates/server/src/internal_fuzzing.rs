@@ -18,9 +18,9 @@ use crate::content::LinkSigner;
 use crate::http::{ApiError, Query, UploadForm};
 use crate::imports::{FileLines, LineRules};
 use crate::json::Document;
+use crate::search::{self, Entity};
 use crate::storage::EventMessages;
 use crate::telemetry::{self, Encoding};
-use crate::search::{self, Entity};
 use crate::time::Timestamp;
 
 /// The maximum nesting depth of arrays and objects.
@@ -188,6 +188,8 @@ pub fn otlp_logs(body: &[u8], is_json: bool) -> Result<Vec<TelemetryItem>, Strin
 
 fn encoding(is_json: bool) -> Encoding {
     if is_json { Encoding::Json } else { Encoding::Protobuf }
+}
+
 /// Returns the canonical text of a search expression for each entity, or the number of characters that precede its error.
 pub fn search_expression(text: &str) -> [Result<String, usize>; 4] {
     Entity::ALL.map(|entity| match search::parse(entity, text) {

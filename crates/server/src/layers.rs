@@ -74,8 +74,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "internal_fuzzing",
-        &["api", "config", "content", "http", "imports", "json", "storage", "telemetry", "time"],
-        &["api", "config", "content", "http", "imports", "json", "search", "time"],
+        &[
+            "api",
+            "config",
+            "content",
+            "http",
+            "imports",
+            "json",
+            "search",
+            "storage",
+            "telemetry",
+            "time",
+        ],
     ),
 ];
 

@@ -104,6 +104,10 @@ fn decode<T: Message + Default + DeserializeOwned>(
         Encoding::Protobuf => {
             T::decode(body).map_err(|error| DecodeError::Invalid(error.to_string()))
         }
+        // A derived deserializer also reads the fields of an object from an array.
+        Encoding::Json if body.trim_ascii_start().starts_with(b"[") => {
+            Err(DecodeError::Invalid("expected an object".to_owned()))
+        }
         Encoding::Json => json(body),
     }
 }
@@ -120,12 +124,6 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
             serde_json::from_value(value).map_err(|_| error)
         })
         .map_err(|error| {
-        Encoding::Protobuf => T::decode(body).map_err(|error| DecodeError(error.to_string())),
-        // A derived deserializer also reads the fields of an object from an array.
-        Encoding::Json if body.trim_ascii_start().starts_with(b"[") => {
-            Err(DecodeError("expected an object".to_owned()))
-        }
-        Encoding::Json => serde_json::from_slice(body).map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
             let what = match error.classify() {
                 serde_json::error::Category::Data => "unexpected value",
