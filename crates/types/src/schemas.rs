@@ -1504,6 +1504,7 @@ open_enum! {
 response_struct! {
     /// A span: one operation of a trace. A field that the span does not have is empty, zero
     /// or `None`.
+    #[cfg_attr(feature = "schemars", schemars(description = "A span: one operation of a trace. A field that the span does not have is empty, zero or null."))]
     #[derive(Clone, PartialEq)]
     pub struct GetSpan {
         /// ID of the customer that sent the telemetry.

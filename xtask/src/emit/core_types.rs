@@ -98,8 +98,9 @@ fn value(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
     let secret = fields.iter().any(|field| field.secret);
     let debug = if secret { "" } else { " Debug," };
     let item = format!(
-        "{}#[derive(Clone,{debug} PartialEq{eq})]\npub struct {} {{\n{}}}\n",
+        "{}{}#[derive(Clone,{debug} PartialEq{eq})]\npub struct {} {{\n{}}}\n",
         doc(&with_none(&schema.description)),
+        schemars_description(&schema.description),
         schema.name,
         indented(&code)
     );
