@@ -123,7 +123,7 @@ def test_json_is_kept_verbatim_until_modified() -> None:
     assert payload.to_json() == text
     assert payload.messages == [{"n": 1.0}]
     assert payload.to_json() == text, "reading does not modify"
-    payload.messages[0]["n"] = 1
+    payload["messages"][0]["n"] = 1
     assert payload.to_json() == '{"messages":[{"n":1}],"é":"é","same":2}'
     assert payload.to_dict()["messages"] is not payload.messages
 
