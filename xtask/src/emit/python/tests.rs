@@ -75,7 +75,10 @@ fn top_level_groups_are_attributes_of_the_client() {
     );
     let groups = text(&emitted_from_own_document(), "_groups.py");
     let (_, official) = groups.split_once("class Observability:").unwrap();
-    assert_holds(official, &["def datasets(self)", "def judges(self)", "return self._client.logs\n"]);
+    assert_holds(
+        official,
+        &["def datasets(self)", "def judges(self)", "return self._client.logs\n"],
+    );
     assert!(!official.contains("def files"), "the official SDK has files elsewhere");
 }
 
