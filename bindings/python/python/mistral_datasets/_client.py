@@ -170,9 +170,7 @@ class Mistral(Groups):
         mistral = cls.__new__(cls)
         if directory is not None:
             _path("directory", directory, "a path")
-        judge = _given(
-            judge_url=judge_url, judge_key=judge_key, judge_timeout=judge_timeout, judge_models=judge_models
-        )
+        judge = _given(judge_url=judge_url, judge_key=judge_key, judge_timeout=judge_timeout, judge_models=judge_models)
         mistral._initialize(Client.local(directory, judge), {}, has_explicit_key=True)
         return mistral
 

@@ -160,11 +160,11 @@ async def test_bulk_delete_is_all_or_nothing(api: Api) -> None:
 async def test_judge_record_is_not_supported(api: Api) -> None:
     record = await api.record(await api.dataset(), "hello")
     judge: dict[str, Any] = {
-        "name": "tone",
+        "name": "Tone check",
         "description": "Is it polite?",
         "model_name": "m",
         "instructions": "Judge.",
-        "output": {"type": "REGRESSION", "min": 0, "max": 1},
+        "output": {"type": "REGRESSION", "min": 0, "max": 1, "min_description": "no", "max_description": "yes"},
         "tools": [],
     }
     error = await error_of(api.datasets.records.judge, dataset_record_id=record.id, judge_definition=judge)
