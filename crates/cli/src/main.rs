@@ -100,7 +100,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    // Much larger than the other commands.
+    // These two are much larger than the other commands.
     Serve(Box<serve::Serve>),
     Backup(backup::Backup),
     Restore(restore::Restore),
@@ -108,7 +108,7 @@ enum Command {
     Compact(compact::Compact),
     PackagingFiles(packaging_files::PackagingFiles),
     #[command(flatten)]
-    Api(ApiCommand),
+    Api(Box<ApiCommand>),
 }
 
 /// The commands that call the API.

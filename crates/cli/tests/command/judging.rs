@@ -304,6 +304,30 @@ fn a_run_adds_answers_to_properties_and_keeps_the_others() {
 }
 
 #[test]
+#[cfg(unix)]
+fn properties_that_change_while_a_record_is_judged_are_kept() {
+    use crate::interrupts::spawn;
+
+    let chat = ChatServer::start();
+    let server = server_with_judge(&chat);
+    let directory = tempfile::tempdir().unwrap();
+    create_judge(&server);
+    let dataset = create_dataset(&server, directory.path(), &["clear"]);
+    let records = server.json(&["records", "list", &dataset]);
+    let record = records["records"]["results"][0]["id"].as_str().unwrap();
+    server.inject_fault(&json!({"operation": "judge_record", "delay_ms": 2_000}));
+    let run = spawn(&server, &["judge", "run", "Next step", &dataset, "--to-properties", "a b"]);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let edited = r#"{"big": 12345678901234567890123, "n": {"x": 1e2}}"#;
+    server.json(&["records", "edit", record, "--properties", edited]);
+    assert!(run.wait_with_output().unwrap().status.success());
+    assert_eq!(
+        properties(&server, &dataset),
+        [r#"{"big":12345678901234567890123,"n":{"x": 1e2},"a b":"clear"}"#]
+    );
+}
+
+#[test]
 fn scores_are_summarized_and_repeated_failures_end_a_run() {
     let chat = ChatServer::start();
     let server = server_with_judge(&chat);
