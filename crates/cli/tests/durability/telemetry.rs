@@ -83,10 +83,11 @@ fn acknowledged_spans_survive_kills() {
     for kill in 1..=KILLS {
         let mut server = TestServer::start(directory.path());
         let url = server.url().to_owned();
+        let (url, next) = (&url, &next);
         thread::scope(|scope| {
             let exporters: Vec<_> = repeats
                 .drain(..)
-                .map(|repeat| scope.spawn(|| export_until_killed(&url, &next, repeat)))
+                .map(|repeat| scope.spawn(move || export_until_killed(url, next, repeat)))
                 .collect();
             thread::sleep(Duration::from_millis(200 * kill));
             // Right after responses were sent, and mostly before the next flush.

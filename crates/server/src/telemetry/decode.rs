@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use memchr::memmem;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::items::Items;
@@ -115,12 +115,12 @@ fn decode<T: Message + Default + DeserializeOwned>(
 fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     serde_json::from_slice(body)
         .or_else(|error| {
-            // In the JSON of protobuf, null is the default of any field, but few exporters send it.
-            if !error.is_data() || memmem::find(body, b"null").is_none() {
+            // In the JSON of protobuf, null is the default of any field, and lists may be absent, but few exporters send that.
+            if !error.is_data() {
                 return Err(error);
             }
             let mut value = serde_json::from_slice(body)?;
-            remove_nulls(&mut value);
+            normalize(&mut value);
             serde_json::from_value(value).map_err(|_| error)
         })
         .map_err(|error| {
@@ -134,14 +134,21 @@ fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
         })
 }
 
-/// Removes all fields that are null.
-fn remove_nulls(value: &mut serde_json::Value) {
+/// Removes all fields that are null, and adds the lists that arrays and maps need.
+fn normalize(value: &mut Value) {
     match value {
-        serde_json::Value::Object(fields) => {
+        Value::Object(fields) => {
             fields.retain(|_, value| !value.is_null());
-            fields.values_mut().for_each(remove_nulls);
+            for (name, value) in fields {
+                normalize(value);
+                if let Value::Object(list) = value
+                    && ["arrayValue", "kvlistValue"].contains(&name.as_str())
+                {
+                    list.entry("values").or_insert_with(|| Value::Array(Vec::new()));
+                }
+            }
         }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(remove_nulls),
+        Value::Array(items) => items.iter_mut().for_each(normalize),
         _ => {}
     }
 }

@@ -206,7 +206,11 @@ fn cut(text: &str) -> String {
 }
 
 fn start(text: &str, max_bytes: usize) -> String {
-    text[..text.floor_char_boundary(max_bytes)].to_owned()
+    let mut end = max_bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
 }
 
 fn add_name(names: &mut BTreeSet<String>, name: &str) {
