@@ -64,6 +64,12 @@ enum Benchmark {
         #[arg(long, value_name = "DIR", requires = "phoenix")]
         prism: Option<PathBuf>,
     },
+    /// Measure only the intake and the search of spans, without writing the page
+    Telemetry {
+        /// Spans to store
+        #[arg(long, value_name = "N", default_value_t = server::SPANS)]
+        spans: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -76,6 +82,7 @@ fn main() -> ExitCode {
         Benchmark::Server { records, phoenix, prism } => {
             server::run(root, &command, &records, phoenix.zip(prism))
         }
+        Benchmark::Telemetry { spans } => server::run_telemetry(root, &command, spans),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

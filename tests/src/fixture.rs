@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use mistral_datasets::testing::{LocalServer, RecordedRequest, ServerConfig, Workspace};
+use mistral_datasets::testing::{
+    Generation, LocalServer, RecordedRequest, ServerConfig, Workspace,
+};
 use mistral_datasets::types::{Dataset, DatasetRecord, ImportTask};
 use mistral_datasets::{Client, Options, RetryPolicy, Upload};
 use serde_json::{Value, json};
@@ -37,7 +39,16 @@ impl Fixture {
     /// Starts an in-memory server that accepts `keys`, with a client that uses `key`.
     pub async fn start_with(keys: Vec<String>, key: String) -> Self {
         let keys = keys.into_iter().map(Into::into).collect();
-        let config = ServerConfig::default().api_keys(keys);
+        Self::start_server(ServerConfig::default().api_keys(keys), key).await
+    }
+
+    /// Starts an in-memory server of the first generation, which requires messages and properties.
+    pub async fn start_strict() -> Self {
+        let config = ServerConfig::default().generation(Generation::G1);
+        Self::start_server(config, Uuid::new_v4().to_string()).await
+    }
+
+    async fn start_server(config: ServerConfig, key: String) -> Self {
         let server = LocalServer::start_with(config).await.expect("local server starts");
         let workspace = server.workspace_with_key(key).expect("key is valid in a header");
         let client = workspace

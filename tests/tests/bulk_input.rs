@@ -42,7 +42,7 @@ async fn import_jsonl_uploads_plain_files_unchanged() {
 
 #[tokio::test]
 async fn import_jsonl_resumes_after_a_failed_file() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::start_strict().await;
     let dataset = fixture.create_dataset().await;
     let datasets = fixture.client.datasets();
     let all = lines(30);
@@ -121,7 +121,7 @@ async fn import_jsonl_resumes_a_running_import() {
 
 #[tokio::test]
 async fn create_records_resumes_a_running_file_import() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::start_strict().await;
     let dataset = fixture.create_dataset().await;
     let short_timeout = Options::new().timeout(Duration::from_secs(3)).retries(RetryPolicy::none());
     let short_timeout = fixture.client_with(short_timeout).datasets();
@@ -294,7 +294,7 @@ fn mutated_lines() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn client_and_server_accept_the_same_lines() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::start_strict().await;
     let dataset = fixture.create_dataset().await;
     let datasets = fixture.client.datasets();
     let (mut accepted, mut rejected) = (0, 0);

@@ -60,7 +60,7 @@ impl Api {
             json!({
                 "event_id": format!("e{n:03}"),
                 "request_messages": [{"role": "user", "content": format!("Question {n}")}],
-                "response_messages": [{"role": "assistant", "content": if n % 2 == 0 { "That was rude" } else { "Gladly" }}],
+                "response_messages": [{"role": "assistant", "content": if n.is_multiple_of(2) { "That was rude" } else { "Gladly" }}],
                 "extra_fields": {"timestamp": format!("2026-08-01T10:{:02}:{:02}Z", n / 60, n % 60), "model_name": "small", "own": n},
             })
         };

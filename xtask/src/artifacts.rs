@@ -28,6 +28,11 @@ pub fn command(root: &Path) -> PathBuf {
     path(root, &format!("mistral-datasets{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// Returns the path of the chat server of the tests.
+pub fn chat_server(root: &Path) -> PathBuf {
+    path(root, &format!("chat-server{}", std::env::consts::EXE_SUFFIX))
+}
+
 /// Returns the path of the Rust example that runs the main job.
 pub fn example(root: &Path) -> PathBuf {
     path(root, &format!("examples/main_job{}", std::env::consts::EXE_SUFFIX))

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::step::cargo;
 
 /// The fuzz targets, each a program of the package `fuzz`.
-const TARGETS: [&str; 5] = ["lines", "json", "responses", "forms", "links"];
+const TARGETS: [&str; 7] = ["lines", "json", "responses", "forms", "links", "otlp", "expressions"];
 
 /// Runs the given targets, or all, for `minutes` each. New inputs are kept in `target/fuzz/corpus` for the next run; failing
 /// inputs are written to `fuzz/artifacts`.

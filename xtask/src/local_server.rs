@@ -1,4 +1,4 @@
-//! Runs `mistral-datasets serve` as a child process.
+//! Runs `mistral-datasets serve`, or another server that prints its URL in the same way, as a child process.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -29,7 +29,7 @@ impl LocalServer {
         Self::spawn(serve)
     }
 
-    /// Starts a server with a command that runs `mistral-datasets serve`.
+    /// Starts a server with a command that prints `listening on URL`, as `mistral-datasets serve` does.
     ///
     /// # Errors
     /// Fails if the server does not start or does not print its URL.

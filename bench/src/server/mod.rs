@@ -6,6 +6,7 @@ mod page;
 mod peer_table;
 mod peers;
 mod scenario;
+mod telemetry;
 mod transfer;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::environment::Environment;
 use crate::{Error, work_directory};
 use scenario::Scenario;
+pub use telemetry::SPANS;
 
 const PAGE: &str = "docs/bench-server.md";
 const PICTURE: &str = "docs/bench-server.svg";
@@ -42,8 +44,9 @@ pub fn run(
     let comparison = peers
         .map(|(phoenix, prism)| peers::compare(root, &scenario, &phoenix, &prism))
         .transpose()?;
+    let telemetry = telemetry::measure(&scenario, SPANS)?;
     let environment = Environment::detect(root);
-    let text = page::page(&measurements, &many, comparison.as_ref(), &environment);
+    let text = page::page(&measurements, &many, &telemetry, comparison.as_ref(), &environment);
     println!("{}", crate::page::for_terminal(&text));
     crate::page::write(root, PAGE, &text)?;
     match &comparison {
@@ -52,4 +55,16 @@ pub fn run(
         }
         None => Ok(()),
     }
+}
+
+/// Measures the intake and the search of spans, and prints that section of the page.
+///
+/// # Errors
+/// Fails if the server cannot be started or a request fails.
+pub fn run_telemetry(root: &Path, command: &Path, spans: usize) -> Result<(), Error> {
+    let directory = work_directory(root)?;
+    let scenario = Scenario { command, directory: &directory };
+    let section = telemetry::section(&telemetry::measure(&scenario, spans)?);
+    println!("{}", crate::page::for_terminal(&section));
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::peer_table;
 use super::peers::Comparison;
 use super::scenario::{CREATES, DATASET_COUNT, ManyDatasets, Measurements, Pages};
+use super::telemetry::{self, Telemetry};
 use crate::environment::Environment;
 use crate::page::{grouped, milliseconds, target_result};
 
@@ -21,6 +22,7 @@ const TARGET_PAGE_RATIO: f64 = 2.0;
 pub fn page(
     measurements: &[Measurements],
     many: &ManyDatasets,
+    measured_telemetry: &Telemetry,
     comparison: Option<&Comparison>,
     environment: &Environment,
 ) -> String {
@@ -50,6 +52,7 @@ pub fn page(
         milliseconds(many.page.p50_ms),
         milliseconds(many.search.p50_ms)
     );
+    text.push_str(&telemetry::section(measured_telemetry));
     if let Some(comparison) = comparison {
         text.push_str(&peer_table::section(comparison));
     }

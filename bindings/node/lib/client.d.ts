@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" />
 
 import { Resources } from "./generated/resources.js";
-import type { CallOptions, MistralOptions, VariantOptions } from "./options.js";
+import type { CallOptions, LocalServerOptions, MistralOptions, VariantOptions } from "./options.js";
 import type { Download } from "./transfer.js";
 
 /**
@@ -28,15 +28,25 @@ export class Mistral extends Resources {
    * Starts a local server in this process, on a free loopback port and with a random API key, and returns a client for it.
    * {@link close} stops the server.
    *
-   * @param directory Data directory of the server, created if missing. Default: data is kept in memory.
-   * @throws {ConfigurationError} If the server cannot start.
+   * @param options Options of the server, or only its data directory. By default, data is kept in memory, and the server
+   * cannot judge.
+   * @throws {ConfigurationError} If the server cannot start or an option is invalid.
    * @example
    * ```js
    * await using mistral = await Mistral.local();
    * await mistral.datasets.create({ name: "Refund requests", description: "" });
    * ```
+   * @example
+   * ```js
+   * // Judges ask a model that Ollama serves.
+   * await using mistral = await Mistral.local({
+   *   directory: "./data",
+   *   judgeUrl: "http://localhost:11434/v1",
+   *   judgeModels: { "mistral-medium-latest": "llama3.1:8b" },
+   * });
+   * ```
    */
-  static local(directory?: string | URL): Promise<Mistral>;
+  static local(options?: string | URL | LocalServerOptions): Promise<Mistral>;
 
   /** The server URL. */
   get serverURL(): string;

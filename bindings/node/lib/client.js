@@ -2,12 +2,12 @@
 
 "use strict";
 
-const { fileURLToPath } = require("node:url");
 const { inspect } = require("node:util");
 
 const { Resources } = require("./generated/resources.js");
 const { expected } = require("./arguments.js");
-const { configurationError, unwrap } = require("./failure.js");
+const { unwrap } = require("./failure.js");
+const { parseLocalOptions } = require("./local-options.js");
 const native = require("./native.js");
 const { parseClientOptions, parseVariantOptions } = require("./options.js");
 const { Operation } = require("./operation.js");
@@ -33,12 +33,9 @@ class Mistral extends Resources {
     this.#native = native;
   }
 
-  static async local(directory) {
-    if (directory instanceof URL) directory = fileURLToPath(directory);
-    if (directory !== undefined && typeof directory !== "string") {
-      throw configurationError(`directory: ${expected("a path", directory).problem}`);
-    }
-    return fromNative(unwrap(await native.connectLocal(directory)));
+  static async local(options) {
+    const { directory, judge } = parseLocalOptions(options);
+    return fromNative(unwrap(await native.connectLocal(directory, judge)));
   }
 
   get serverURL() {

@@ -20,6 +20,7 @@ export type {
   AbortSignalLike,
   CallOptions,
   CommonOptions,
+  LocalServerOptions,
   Logger,
   LogFacts,
   MistralOptions,

@@ -123,3 +123,20 @@ export interface Logger {
 
 /** Structured data of a log message, such as `operation`, `status`, `requestId` and `elapsedMs`. */
 export type LogFacts = Readonly<Record<string, string | number | boolean>>;
+
+/** Options of a server in this process, which {@link Mistral.local} starts. */
+export interface LocalServerOptions {
+  /** Data directory, created if missing. Default: data is kept in memory. */
+  directory?: string | URL | undefined;
+  /**
+   * Base URL of an OpenAI-compatible API whose models judges ask, such as `https://api.mistral.ai/v1`. Default: none, so judging
+   * fails with `FEATURE_NOT_SUPPORTED`.
+   */
+  judgeUrl?: string | URL | undefined;
+  /** API key for {@link judgeUrl}. Default: none is sent. */
+  judgeKey?: string | undefined;
+  /** How long a judgement may take, including retries, in milliseconds. Default: 60,000. */
+  judgeTimeoutMs?: number | undefined;
+  /** Model names of the endpoint by the names that judges use. Models that are not listed have the same name. */
+  judgeModels?: Readonly<Record<string, string>> | undefined;
+}

@@ -15,10 +15,7 @@ const { configurationError } = require("./failure.js");
 /** Validators of the options that clients and calls share. */
 const COMMON = {
   apiKey: string,
-  serverURL: (value) =>
-    typeof value === "string" || value instanceof URL
-      ? { value: String(value) }
-      : expected("a URL", value),
+  serverURL: url,
   timeoutMs: positiveMilliseconds,
   deadlineMs: positiveMilliseconds,
   maxRetries,
@@ -31,7 +28,7 @@ const COMMON = {
 
 const CLIENT_OPTIONS = {
   ...COMMON,
-  proxy: COMMON.serverURL,
+  proxy: url,
   caCertificates: certificates,
   logger,
 };
@@ -97,6 +94,12 @@ function parse(options, validators) {
     values[name] = value;
   }
   return values;
+}
+
+function url(value) {
+  return typeof value === "string" || value instanceof URL
+    ? { value: String(value) }
+    : expected("a URL", value);
 }
 
 function positiveMilliseconds(value) {
@@ -223,4 +226,12 @@ function isCallOption(name) {
   return Object.hasOwn(CALL_OPTIONS, name);
 }
 
-module.exports = { isCallOption, parseCallOptions, parseClientOptions, parseVariantOptions };
+module.exports = {
+  isCallOption,
+  parseCallOptions,
+  parseClientOptions,
+  parseVariantOptions,
+  parse,
+  positiveMilliseconds,
+  url,
+};

@@ -2,13 +2,15 @@
 
 import type { Mistral } from "./client.js";
 import type { JsonObject, JsonValue } from "./index.js";
+import type { LocalServerOptions } from "./options.js";
 
 /** Options of {@link startLocal}. */
-export interface LocalOptions {
-  /** Data directory, created if missing. Default: data is kept in memory. */
-  directory?: string | URL | undefined;
-  /** API generation, which defines the validation rules. Default: `"g1"`, the documented one. */
-  generation?: "g1" | "g2" | "g3" | undefined;
+export interface LocalOptions extends LocalServerOptions {
+  /**
+   * API generation to serve. `"any"` has all operations and accepts what any generation accepts; the others are strict, and
+   * operations that they do not have are not found. Default: `"any"`.
+   */
+  generation?: "any" | "g1" | "g2" | "g3" | undefined;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface LocalOptions {
  * Starting a server takes a few milliseconds; creating another {@link LocalWorkspace.workspace} is almost free. Use one server
  * for all tests of a file and a separate workspace for each.
  *
- * @throws {ConfigurationError} If the server cannot start.
+ * @throws {ConfigurationError} If the server cannot start or an option is invalid.
  * @example
  * ```js
  * const local = await startLocal();

@@ -3,19 +3,13 @@
 "use strict";
 
 const { randomUUID } = require("node:crypto");
-const { fileURLToPath } = require("node:url");
 const { inspect } = require("node:util");
 
 const { expected } = require("./arguments.js");
 const { fromNative } = require("./client.js");
 const { configurationError, unwrap } = require("./failure.js");
+const { parseTestServerOptions } = require("./local-options.js");
 const native = require("./native.js");
-
-const GENERATIONS = {
-  g1: native.ServedGeneration.G1,
-  g2: native.ServedGeneration.G2,
-  g3: native.ServedGeneration.G3,
-};
 
 /** The server's names of fault properties, where they differ. The server rejects unknown ones. */
 const FAULT_PROPERTIES = {
@@ -29,15 +23,9 @@ const FAULT_PROPERTIES = {
 /** Fault properties whose values are objects with properties of their own. */
 const NESTED = ["drip", "task"];
 
-async function startLocal({ directory, generation } = {}) {
-  if (directory instanceof URL) directory = fileURLToPath(directory);
-  if (directory !== undefined && typeof directory !== "string") {
-    throw configurationError(`directory: ${expected("a path", directory).problem}`);
-  }
-  if (generation !== undefined && !Object.hasOwn(GENERATIONS, generation)) {
-    throw configurationError(`generation: ${expected('"g1", "g2" or "g3"', generation).problem}`);
-  }
-  const server = unwrap(await native.startServer(directory, GENERATIONS[generation]));
+async function startLocal(options) {
+  const { directory, generation, judge } = parseTestServerOptions(options);
+  const server = unwrap(await native.startServer(directory, generation, judge));
   return new LocalWorkspace(server.url, randomUUID(), server);
 }
 

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use mistral_datasets::{Client, LocalData, WithResponse};
+use mistral_datasets::{Client, LocalData, LocalOptions, WithResponse};
 use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +11,7 @@ use tracing::instrument::WithSubscriber;
 
 use crate::encode::{Encode, EncodedResponse, encode};
 use crate::failure::{CallResult, call_result};
+use crate::local::NativeJudge;
 use crate::logger::{self, LogFunction};
 use crate::options::{self, Options};
 
@@ -75,11 +76,15 @@ pub fn connect(
 
 /// Starts a server in this process and returns a client for it.
 #[napi]
-pub async fn connect_local(directory: Option<String>) -> CallResult<NativeClient> {
+pub async fn connect_local(
+    directory: Option<String>,
+    judge: Option<NativeJudge>,
+) -> CallResult<NativeClient> {
     let data =
         directory.map_or(LocalData::Memory, |directory| LocalData::Directory(directory.into()));
-    let client =
-        Client::local(data).await.and_then(|client| client.with_options(options::base_options()));
+    let local_options = LocalOptions::new(data).judge(judge.map(Into::into));
+    let client = Client::local_with(local_options).await;
+    let client = client.and_then(|client| client.with_options(options::base_options()));
     call_result(client.map(NativeClient::new))
 }
 

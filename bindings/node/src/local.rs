@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use mistral_datasets::JudgeEndpoint;
 use mistral_datasets::testing::{DataLocation, Generation, LocalServer, ServerConfig, Workspace};
 use napi_derive::napi;
 
@@ -19,6 +20,7 @@ pub struct NativeServer {
 /// Generation of the API.
 #[napi(string_enum = "lowercase")]
 pub enum ServedGeneration {
+    Any,
     G1,
     G2,
     G3,
@@ -27,9 +29,33 @@ pub enum ServedGeneration {
 impl From<ServedGeneration> for Generation {
     fn from(generation: ServedGeneration) -> Self {
         match generation {
+            ServedGeneration::Any => Self::Any,
             ServedGeneration::G1 => Self::G1,
             ServedGeneration::G2 => Self::G2,
             ServedGeneration::G3 => Self::G3,
+        }
+    }
+}
+
+/// The model endpoint that judges ask. JavaScript has validated the types.
+#[napi(object, object_to_js = false)]
+pub struct NativeJudge {
+    pub url: String,
+    pub key: Option<String>,
+    pub timeout_ms: Option<f64>,
+    /// Names of models, alternating with those of the endpoint.
+    pub models: Vec<String>,
+}
+
+impl From<NativeJudge> for JudgeEndpoint {
+    fn from(judge: NativeJudge) -> Self {
+        let models = judge.models.chunks_exact(2);
+        let endpoint = Self::new(judge.url)
+            .key(judge.key)
+            .models(models.map(|names| (names[0].clone(), names[1].clone())).collect());
+        match judge.timeout_ms {
+            Some(timeout) => endpoint.timeout(options::from_milliseconds(timeout)),
+            None => endpoint,
         }
     }
 }
@@ -39,11 +65,13 @@ impl From<ServedGeneration> for Generation {
 pub async fn start_server(
     directory: Option<String>,
     generation: Option<ServedGeneration>,
+    judge: Option<NativeJudge>,
 ) -> CallResult<NativeServer> {
     let data = directory
         .map_or(DataLocation::Memory, |directory| DataLocation::Directory(directory.into()));
     let config = ServerConfig::default()
         .data(data)
+        .judge(judge.map(Into::into))
         .generation(generation.map(Into::into).unwrap_or_default());
     let server = LocalServer::start_with(config).await;
     call_result(

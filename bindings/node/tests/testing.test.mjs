@@ -172,13 +172,16 @@ test("a server on disk can be stopped and restarted", async (t) => {
   const { datasets } = newest.client;
   const { id: datasetId } = await datasets.create(REFUNDS);
   await datasets.createRecord({ datasetId, payload: { anything: 1 }, properties: {} });
+  // The third generation has no campaigns.
+  await failure(newest.client.campaigns.list(), NotFoundError);
+  await newest.clearRequests();
   // A pending request does not delay the shutdown.
   await newest.injectFault({ delayMs: 60_000 });
   const slow = fetch(`${newest.url}/v1/observability/datasets`, {
     headers: { authorization: `Bearer ${newest.apiKey}` },
   });
   slow.catch(() => {});
-  while ((await newest.requests()).length < 3);
+  while ((await newest.requests()).length < 1);
   const began = Date.now();
   await newest.close();
   await newest.close();
@@ -189,6 +192,7 @@ test("a server on disk can be stopped and restarted", async (t) => {
   const restarted = await startLocal({ directory: pathToFileURL(directory) });
   const same = restarted.workspace(newest.apiKey);
   assert.equal((await same.client.datasets.list()).datasets.count, 1);
+  assert.equal((await same.client.campaigns.list()).campaigns.count, 0);
   if (Symbol.asyncDispose) await restarted[Symbol.asyncDispose]();
   else await restarted.close();
   assert.equal(inspect(restarted), `LocalWorkspace { url: '${restarted.url}' }`);
@@ -196,6 +200,8 @@ test("a server on disk can be stopped and restarted", async (t) => {
 
 test("invalid options are rejected", async () => {
   await failure(startLocal({ generation: "g4" }), ConfigurationError);
+  await failure(startLocal({ judgeUrl: "no URL" }), ConfigurationError);
+  await failure(startLocal({ folder: "." }), ConfigurationError);
   await failure(startLocal({ directory: 5 }), ConfigurationError);
   assert.throws(() => connectLocal("not a URL"), ConfigurationError);
   assert.throws(() => server.workspace(""), ConfigurationError);

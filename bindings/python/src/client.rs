@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mistral_datasets::{ClientBuilder, Error, LocalData};
+use mistral_datasets::{ClientBuilder, Error, LocalData, LocalOptions};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -11,7 +11,7 @@ use crate::awaitable;
 use crate::call;
 use crate::convert::{ConvertContext, IntoPython};
 use crate::session::{Origin, Session};
-use crate::{error, file, options, raw_response};
+use crate::{error, file, judge, options, raw_response};
 
 impl IntoPython for Session {
     fn into_python(self, context: ConvertContext<'_, '_>) -> PyResult<Py<PyAny>> {
@@ -60,11 +60,16 @@ impl Session {
 
     /// Starts a server in this process and returns a client for it.
     #[staticmethod]
-    #[pyo3(signature = (directory, /))]
-    fn local(py: Python<'_>, directory: Option<PathBuf>) -> PyResult<Py<PyAny>> {
+    #[pyo3(signature = (directory, judge, /))]
+    fn local(
+        py: Python<'_>,
+        directory: Option<PathBuf>,
+        judge: &Bound<'_, PyDict>,
+    ) -> PyResult<Py<PyAny>> {
         let data = directory.map_or(LocalData::Memory, LocalData::Directory);
+        let options = LocalOptions::new(data).judge(judge::parse(judge)?);
         call::block(py, async {
-            let client = mistral_datasets::Client::local(data).await?;
+            let client = mistral_datasets::Client::local_with(options).await?;
             Ok::<_, Error>(Session::new(Origin::Local, client))
         })
     }

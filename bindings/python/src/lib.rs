@@ -9,7 +9,8 @@
 //! 2. The client: `arguments`, `options`, `error` (exceptions), `blocking` (single-threaded runtimes), `session` (survives forks).
 //! 3. Values: `convert` (results), `json`, `json_object`, `fields`, `model` (responses), `report`.
 //! 4. Calls: `awaitable`, `call`, `driven_call` (calls with Python callbacks), `file`, `body` (arguments), `pager`, `task`.
-//! 5. The API: `generated` (a class per response and resource, from the OpenAPI document), `export`, `bulk`, `client`, `testing`.
+//! 5. The API: `generated` (a class per response and resource, from the OpenAPI document), `export`, `bulk`, `judge`
+//!    (options of local servers), `client`, `testing`.
 
 #![allow(missing_debug_implementations, reason = "Python classes implement `__repr__` instead")]
 
@@ -31,6 +32,7 @@ mod generated;
 mod interpreter;
 mod json;
 mod json_object;
+mod judge;
 mod log_context;
 mod logging;
 mod model;

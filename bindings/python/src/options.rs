@@ -213,7 +213,10 @@ fn is_known(name: &str) -> bool {
 }
 
 /// Converts the value of an option. Like the client, it reports values out of range as `ConfigurationError`.
-fn in_range<T: Argument>(value: &Bound<'_, PyAny>, name: &str) -> PyResult<T> {
+///
+/// # Errors
+/// `TypeError` or `ConfigurationError` that names the argument.
+pub fn in_range<T: Argument>(value: &Bound<'_, PyAny>, name: &str) -> PyResult<T> {
     let py = value.py();
     arguments::required(value, name).map_err(|error| {
         match error.is_instance_of::<PyValueError>(py) {

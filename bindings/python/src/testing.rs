@@ -9,9 +9,11 @@ use mistral_datasets::testing::{DataLocation, Generation, LocalServer, ServerCon
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
+use pyo3::types::PyDict;
 
 use crate::client;
 use crate::error;
+use crate::judge;
 use crate::runtime;
 use crate::session::Session;
 
@@ -28,15 +30,17 @@ pub struct TestServer {
 #[pymethods]
 impl TestServer {
     #[new]
-    #[pyo3(signature = (directory, generation, /))]
+    #[pyo3(signature = (directory, generation, judge, /))]
     fn start(
         py: Python<'_>,
         directory: Option<PathBuf>,
         generation: Option<&str>,
+        judge: &Bound<'_, PyDict>,
     ) -> PyResult<Self> {
         let data = directory.map_or(DataLocation::Memory, DataLocation::Directory);
         let generation = generation.map(parse_generation).transpose()?.unwrap_or_default();
-        let config = ServerConfig::default().data(data).generation(generation);
+        let judge = judge::parse(judge)?;
+        let config = ServerConfig::default().data(data).generation(generation).judge(judge);
         let server = block(py, LocalServer::start_with(config))?;
         let url = server.url();
         Ok(Self { process: process::id(), url, running: Mutex::new(Some(server)) })
@@ -67,10 +71,11 @@ impl Drop for TestServer {
 
 fn parse_generation(name: &str) -> PyResult<Generation> {
     match name {
+        "any" => Ok(Generation::Any),
         "g1" => Ok(Generation::G1),
         "g2" => Ok(Generation::G2),
         "g3" => Ok(Generation::G3),
-        _ => Err(PyValueError::new_err("generation: expected \"g1\", \"g2\" or \"g3\"")),
+        _ => Err(PyValueError::new_err("generation: expected \"any\", \"g1\", \"g2\" or \"g3\"")),
     }
 }
 

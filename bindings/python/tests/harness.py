@@ -184,9 +184,9 @@ def run(style: str, test: Coroutine[Any, Any, None]) -> None:
 
 
 class Canned:
-    """A server that returns the same response to every request, or several statuses and bodies in order, and records the requests.
+    """A server that returns the same response to every request, and records the requests.
 
-    The last of several is repeated.
+    Several statuses or bodies are sent in order, and the last of them is repeated.
     """
 
     def __init__(

@@ -11,7 +11,7 @@ import uuid
 from typing import Any
 
 import pytest
-from test_models import DATASET, ID, OTHER, RECORD, SAMPLES, TASK, page
+from test_models import DATASET, ID, OTHER, RECORD, SAMPLES, TASK, attribute, page
 
 from harness import Canned
 from mistral_datasets import Mistral, errors, models
@@ -41,7 +41,7 @@ def test_dicts_become_responses(name: str) -> None:
     assert created == kind.from_json(json.dumps(sample))
     assert created.to_dict() == sample
     assert kind.from_dict(created.to_dict()) == created
-    assert kind(**sample) == created
+    assert kind(**{attribute(field): value for field, value in sample.items()}) == created
     with_more = kind.from_dict({**sample, "colour": [1.5]})
     assert with_more.colour == [1.5]
     assert with_more.to_dict()["colour"] == [1.5]
@@ -198,8 +198,8 @@ def test_keys_are_attributes_that_can_be_set_and_deleted() -> None:
     assert payload == {}
     with pytest.raises(AttributeError):
         del payload.model
-    with pytest.raises(AttributeError, match="messages"):
-        _ = payload.messages
+    messages: object = payload.messages
+    assert messages is None, "messages are optional"
     with pytest.raises(AttributeError):
         payload.items = []  # type: ignore[assignment,method-assign]
     # Libraries look for private names, which must not come from the JSON.

@@ -63,9 +63,9 @@ def test_other_operands_are_refused() -> None:
     condition: Any = field("a").eq(1)
     other: Any = {"field": "b"}
     with pytest.raises(TypeError, match="unsupported operand"):
-        condition & other
+        _ = condition & other
     with pytest.raises(TypeError, match="unsupported operand"):
-        other | condition
+        _ = other | condition
 
 
 def test_values_become_json() -> None:

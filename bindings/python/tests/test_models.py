@@ -9,7 +9,7 @@ import json
 import keyword
 import pickle
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -151,7 +151,7 @@ def changed(value: object) -> object:
     if isinstance(value, list):
         return []
     if isinstance(value, dict):
-        return {**value, "another": "x"}
+        return {**cast("dict[str, Any]", value), "another": "x"}
     if value in (ID, OTHER):
         return str(uuid.uuid4())
     text = str(value)

@@ -12,7 +12,7 @@ from observability_samples import CLASSIFICATION, DEFINITION, ID, MAPPING, REGRE
 
 from harness import Api, Canned, error_of
 from mistral_datasets import enums, errors, field, map_key, models
-from mistral_datasets.types import FeedPage
+from mistral_datasets.types import FeedPage, Progress
 
 
 def dumped(*bodies: object) -> list[str]:
@@ -161,8 +161,8 @@ async def test_a_judge_is_defined_by_dicts_and_objects(style: str) -> None:
         output = models.JudgeClassificationOutput(
             options=[option(value="yes", description="Polite"), {"value": "no", "description": "Rude"}]
         )
-        definition = models.CreateJudgeRequest(**{**DEFINITION, "output": output})
-        for form in (DEFINITION, definition, {**DEFINITION, "output": output}):
+        fields: dict[str, Any] = {**DEFINITION, "output": output}
+        for form in (DEFINITION, models.CreateJudgeRequest(**fields), fields):
             judged = await api.datasets.records.judge(dataset_record_id=ID, judge_definition=form)
             assert (judged.answer, judged.analysis) == ("yes", "It is polite.")
             assert json.loads(server.requests[-1][2]) == {"judge_definition": DEFINITION}
@@ -265,6 +265,7 @@ async def test_spans(style: str) -> None:
     found = span(trace_id="a" * 32, span_attributes={"z": "1", "a": "[true]"}, input_messages=secret)
     with Canned(200, json.dumps({"spans": {"results": [found], "next": None}})) as server:
         api = Api(style, server.client())
+        first: models.GetSpan
         [first] = await api.collect(
             api.mistral.spans.iter_spans(search_expression="a = 'b'", from_="2026-09-01T00:00:00Z")
         )
@@ -281,7 +282,8 @@ async def test_spans(style: str) -> None:
         assert models.GetSpan.from_dict(found) == first
         first.span_attributes["added"] = "x"
         assert first.to_dict()["span_attributes"] == {"added": "x", "a": "[true]", "z": "1"}
-        first.span_attributes["wrong"] = 5
+        attributes: dict[str, Any] = first.span_attributes
+        attributes["wrong"] = 5
         with pytest.raises(TypeError, match=r"\['?\"?wrong\"?'?\]: expected a str, found int"):
             first.to_json()
         assert (await api.spans.search_spans())[0].span_attributes == {"a": "[true]", "z": "1"}
@@ -309,8 +311,9 @@ async def test_aggregates(style: str) -> None:
             "limit": 5,
         }
         [row] = found
+        invalid: dict[str, Any] = {}
         assert (row.metric_name, row.metric_value, row.dimensions) == ("p95_duration_ns", None, {"a": "b"})
-        error = await error_of(api.spans.aggregate, {"measure": "a", "aggregation": "sum"}, order_by=[{}])
+        error = await error_of(api.spans.aggregate, {"measure": "a", "aggregation": "sum"}, order_by=[invalid])
         assert "order_by[0].field: a value is required" in str(error)
 
 
@@ -340,9 +343,11 @@ async def test_spans_and_references_are_imported(style: str) -> None:
         ]
         mapping = models.SpanDatasetMappingContract(**MAPPING)
         phases: list[str] = []
-        report = await api.datasets.import_spans(
-            "d", spans, mapping, progress=lambda update: phases.append(update.phase)
-        )
+
+        def on_progress(update: Progress) -> None:
+            phases.append(update.phase)
+
+        report = await api.datasets.import_spans("d", spans, mapping, progress=on_progress)
         assert report.records == 3
         assert set(phases) == {"import"}
         assert json.loads(server.requests[0][2])["span_references"] == [

@@ -122,6 +122,7 @@ def test_generation_from_marker_or_ini_option(pytester: pytest.Pytester) -> None
             with pytest.raises(errors.ValidationError):
                 write(mistral_local)
     """)
+    passed(pytester, 2)
     passed(pytester, 2, "-o", "mistral_local_generation=g3")
 
 

@@ -16,7 +16,6 @@ from observability_samples import DEFINITION, MAPPING
 import mistral_datasets
 from harness import UNREACHABLE
 from mistral_datasets import Mistral, errors, models, resources, testing, types
-from mistral_datasets.resources import Campaigns, Datasets
 from mistral_datasets.types import (
     ExportedRecords,
     FeedPage,
@@ -29,18 +28,7 @@ from mistral_datasets.types import (
     TaskHandle,
 )
 
-RESOURCES: dict[str, type[object]] = {
-    "datasets": Datasets,
-    "datasets.records": resources.Records,
-    "files": resources.Files,
-    "chat_completion_events": resources.ChatCompletionEvents,
-    "chat_completion_events.fields": resources.Fields,
-    "judges": resources.Judges,
-    "campaigns": Campaigns,
-    "spans": resources.Spans,
-    "traces": resources.Traces,
-    "logs": resources.Logs,
-}
+RESOURCES = resources.BY_GROUP
 
 CLASSES: list[type[object]] = [
     Mistral,

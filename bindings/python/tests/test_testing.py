@@ -152,14 +152,20 @@ def test_server_with_data_directory(tmp_path: Path) -> None:
     with LocalServer(tmp_path, generation="g3") as server, server.workspace("the key") as local:
         dataset = local.client.datasets.create(name="Free payloads", description="")
         local.client.datasets.create_record(dataset_id=dataset.id, payload={"anything": 1}, properties={})
+        # The third generation has no campaigns.
+        with pytest.raises(errors.NotFoundError):
+            local.client.campaigns.list()
     server.stop()
     with LocalServer(tmp_path) as server, server.workspace("the key") as local:
         assert local.client.datasets.list().datasets.count == 1
+        assert local.client.campaigns.list().campaigns.count == 0
         assert repr(server) == f"LocalServer(url={local.url!r})"
     with pytest.raises(errors.ConnectionError):
         local.requests()
     with pytest.raises(ValueError, match="generation: expected"):
         LocalServer(generation="g4")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(errors.ConfigurationError, match="the judge URL is invalid"):
+        LocalServer(judge_url="no URL")
 
 
 def test_proxy_is_bypassed() -> None:

@@ -131,7 +131,9 @@ pub use files::AtomicFile;
 pub use files::{Download, Upload, UploadFile};
 pub use judging::RunJudge;
 #[cfg(feature = "local")]
-pub use local::LocalData;
+pub use local::{LocalData, LocalOptions};
+#[cfg(feature = "local")]
+pub use mistral_datasets_server::JudgeEndpoint;
 pub use mistral_datasets_types::{self as types, Extra, RawJson, filter};
 pub use pager::{FeedPager, Items, Page, Pager, Pages};
 #[doc(hidden)]

@@ -36,13 +36,16 @@ fn normalize(schema: &Value) -> Value {
         let required = fields.entry("required").or_insert_with(|| json!([]));
         required.as_array_mut().unwrap().push(name.into());
     }
-    if fields.remove("exclusiveMaximum") == Some(Value::Bool(true)) {
+    // OpenAPI 3.0 has a boolean next to the maximum, JSON Schema a number instead of it.
+    if fields.get("exclusiveMaximum") == Some(&Value::Bool(true)) {
         let maximum = fields.remove("maximum").unwrap();
         fields.insert("exclusiveMaximum".to_owned(), maximum);
     }
     for (key, value) in &fields {
         let (key, value) = match (key.as_str(), value) {
             ("nullable" | "default" | "title" | "$schema" | "$defs", _) => continue,
+            // JSON Schema does not have it.
+            ("discriminator", _) => continue,
             // Extensions are only meant for the generator.
             (key, _) if key.starts_with("x-") => continue,
             ("description", Value::String(text)) => {

@@ -18,6 +18,9 @@ use crate::content::LinkSigner;
 use crate::http::{ApiError, Query, UploadForm};
 use crate::imports::{FileLines, LineRules};
 use crate::json::Document;
+use crate::search::{self, Entity};
+use crate::storage::EventMessages;
+use crate::telemetry::{self, Encoding};
 use crate::time::Timestamp;
 
 /// The maximum nesting depth of arrays and objects.
@@ -121,4 +124,78 @@ pub fn opened_by(link: &str, now: i64) -> Option<Uuid> {
     let id = Uuid::try_parse(link.path().strip_prefix("/files/")?).ok()?;
     let opened = verify_link(&signer(), id, &Query::of(&link), Timestamp::from_seconds(now));
     matches!(opened, Ok(Ok(()))).then_some(id)
+}
+
+/// A span or log record of an OTLP request, as far as it is checked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TelemetryItem {
+    /// The ID of the trace.
+    pub trace_id: String,
+    /// The ID of the span.
+    pub span_id: String,
+    /// What must be JSON objects of strings.
+    pub attributes: Vec<String>,
+    /// What must be JSON arrays of strings.
+    pub lists: Vec<String>,
+    /// The messages in the form of the chat API, as JSON arrays. Log records have none.
+    pub messages: Vec<String>,
+    /// The preview of the last message of the user.
+    pub preview: Option<String>,
+}
+
+/// Decodes a trace request, or returns why it is invalid.
+pub fn otlp_traces(body: &[u8], is_json: bool) -> Result<Vec<TelemetryItem>, String> {
+    let spans = telemetry::traces(body, encoding(is_json), Uuid::nil(), &|_| true);
+    let spans = spans.map_err(|error| error.to_string())?.take(u64::MAX);
+    let items = spans.into_iter().map(|span| TelemetryItem {
+        trace_id: span.trace_id,
+        span_id: span.span_id,
+        attributes: vec![span.resource_attributes],
+        lists: vec![
+            span.request_stop_sequences,
+            span.request_encoding_formats,
+            span.response_finish_reasons,
+        ],
+        messages: telemetry::messages(EventMessages::Span {
+            system_instructions: span.system_instructions,
+            input: span.input_messages,
+            output: span.output_messages,
+        })
+        .into(),
+        preview: span.event.and_then(|event| event.last_user_message_preview),
+    });
+    Ok(items.collect())
+}
+
+/// Decodes a request of log records, or returns why it is invalid.
+pub fn otlp_logs(body: &[u8], is_json: bool) -> Result<Vec<TelemetryItem>, String> {
+    let records = telemetry::logs(body, encoding(is_json), &|_| true);
+    let records = records.map_err(|error| error.to_string())?.take(u64::MAX);
+    let items = records.into_iter().map(|record| TelemetryItem {
+        trace_id: record.trace_id,
+        span_id: record.span_id,
+        attributes: vec![
+            record.resource_attributes,
+            record.scope_attributes,
+            record.log_attributes,
+        ],
+        lists: Vec::new(),
+        messages: Vec::new(),
+        preview: None,
+    });
+    Ok(items.collect())
+}
+
+fn encoding(is_json: bool) -> Encoding {
+    if is_json { Encoding::Json } else { Encoding::Protobuf }
+}
+
+/// Returns the canonical text of a search expression for each entity, or the number of characters that precede its error.
+pub fn search_expression(text: &str) -> [Result<String, usize>; 4] {
+    Entity::ALL.map(|entity| match search::parse(entity, text) {
+        Ok(expression) => {
+            Ok(expression.map(|expression| expression.to_string()).unwrap_or_default())
+        }
+        Err(error) => Err(error.offset),
+    })
 }

@@ -72,7 +72,21 @@ const LAYERS: &[(&str, &[&str])] = &[
         "testing",
         &["api", "http", "imports", "json", "net", "storage", "telemetry", "time", "validate"],
     ),
-    ("internal_fuzzing", &["api", "config", "content", "http", "imports", "json", "time"]),
+    (
+        "internal_fuzzing",
+        &[
+            "api",
+            "config",
+            "content",
+            "http",
+            "imports",
+            "json",
+            "search",
+            "storage",
+            "telemetry",
+            "time",
+        ],
+    ),
 ];
 
 #[test]

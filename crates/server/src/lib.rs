@@ -3,7 +3,9 @@
 //! [`Server::start`] starts a server on a tokio runtime. It needs no network access and no account, is ready within
 //! milliseconds, and several servers can run in one process. The command `mistral-datasets serve` is a thin wrapper around it.
 //!
-//! - Requests are validated like the documented API validates them; responses are valid in all generations of the API.
+//! - The server has the operations of all generations of the API, or of [one](Generation). Requests are validated as the documented API
+//!   validates them; responses are valid in all generations.
+//! - Judges ask a model behind any OpenAI-compatible chat API, the [`JudgeEndpoint`].
 //! - Payloads and properties are stored and returned byte for byte as they were received.
 //! - A write is acknowledged once it is durable. The records of an import become visible atomically.
 //!
@@ -33,6 +35,7 @@
 //     telemetry         decodes OTLP, and projects spans and log records to the fields of the API
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
 //     storage           the storage interface: traits and errors
+//     search            search expressions, and the fields of spans, traces, log records and evaluations
 //     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options,
 //                       pattern
 //                       small modules that others use

@@ -9,13 +9,12 @@ use crate::{Extra, decode, json_path};
 
 /// Declares an enum with one variant per object and an `Other` variant.
 ///
-/// The first variant whose test succeeds is selected: [`has_value`] of a field, which `by` names for the JSON schema, or [`has_all`]
-/// fields that must be present.
+/// The first variant whose test succeeds is selected: [`has_value`] of a field, or [`has_all`] fields that must be present.
 macro_rules! object_union {
     (
         $(#[doc = $about:literal])+
         #[derive($($derive:ident),+)]
-        pub enum $name:ident $(by $discriminator:literal)? {
+        pub enum $name:ident {
             $($(#[doc = $doc:literal])+ $variant:ident($object:ident) if $test:ident($($argument:expr),+),)+
         }
     ) => {
@@ -82,16 +81,10 @@ macro_rules! object_union {
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                #[allow(unused_mut)]
-                let mut schema = schemars::json_schema!({
+                schemars::json_schema!({
                     "description": crate::raw_json::joined(&[$($about),+]),
                     "oneOf": [$(generator.subschema_for::<$object>()),+],
-                });
-                $(schema.insert(
-                    "discriminator".to_owned(),
-                    serde_json::json!({"propertyName": $discriminator}),
-                );)?
-                schema
+                })
             }
         }
     };

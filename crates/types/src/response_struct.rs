@@ -26,9 +26,9 @@ macro_rules! response_struct {
             $($(#[$field_meta:meta])* $need:ident $wire:literal $field:ident: $ty:ty,)+
         }
     ) => {
-        $(#[$meta])*
         #[non_exhaustive]
         #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+        $(#[$meta])*
         pub struct $name {
             $($(#[$field_meta])* pub $field: $ty,)+
             /// Fields that are not in the OpenAPI document.

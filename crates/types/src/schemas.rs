@@ -649,6 +649,7 @@ response_struct! {
         /// How the field is compared.
         required "op" op: FilterOperator,
         /// Value to compare with. Its type depends on the field and the operator.
+        #[cfg_attr(feature = "schemars", schemars(with = "serde_json::Value"))]
         required "value" value: RawJson,
     }
 }
@@ -669,8 +670,10 @@ response_struct! {
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct FilterGroup {
         /// Conditions and groups that all have to match.
+        #[cfg_attr(feature = "schemars", schemars(rename = "AND"))]
         omittable "AND" and: Option<Vec<Filter>>,
         /// Conditions and groups of which at least one has to match.
+        #[cfg_attr(feature = "schemars", schemars(rename = "OR"))]
         omittable "OR" or: Option<Vec<Filter>>,
     }
 }
@@ -719,7 +722,7 @@ response_struct! {
     pub struct FilterPayload {
         /// A condition or a group of conditions; `None` matches all events.
         #[cfg_attr(feature = "schemars", schemars(description = "A condition or a group of conditions; null matches all events."))]
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "Filter"))]
         optional "filters" filters: Option<Filter>,
     }
 }
@@ -1162,7 +1165,7 @@ impl JudgeRegressionOutput {
 object_union! {
     /// What a judge answers with.
     #[derive(Clone, Debug, PartialEq)]
-    pub enum JudgeOutputUnion by "type" {
+    pub enum JudgeOutputUnion {
         /// The judge answers with one of several classes.
         Classification(JudgeClassificationOutput) if has_value("type", "CLASSIFICATION"),
         /// The judge answers with a number.
@@ -1501,6 +1504,7 @@ open_enum! {
 response_struct! {
     /// A span: one operation of a trace. A field that the span does not have is empty, zero
     /// or `None`.
+    #[cfg_attr(feature = "schemars", schemars(description = "A span: one operation of a trace. A field that the span does not have is empty, zero or null."))]
     #[derive(Clone, PartialEq)]
     pub struct GetSpan {
         /// ID of the customer that sent the telemetry.
@@ -1591,19 +1595,19 @@ response_struct! {
         /// Maximum number of output tokens. From the attribute `gen_ai.request.max_tokens`.
         required_integer "request_max_tokens" request_max_tokens: i64,
         /// Temperature, if set. From the attribute `gen_ai.request.temperature`.
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "f64"))]
         optional "request_temperature" request_temperature: Option<f64>,
         /// Top-p, if set. From the attribute `gen_ai.request.top_p`.
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "f64"))]
         optional "request_top_p" request_top_p: Option<f64>,
         /// Top-k, if set. From the attribute `gen_ai.request.top_k`.
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "f64"))]
         optional "request_top_k" request_top_k: Option<f64>,
         /// Presence penalty, if set. From the attribute `gen_ai.request.presence_penalty`.
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "f64"))]
         optional "request_presence_penalty" request_presence_penalty: Option<f64>,
         /// Frequency penalty, if set. From the attribute `gen_ai.request.frequency_penalty`.
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "f64"))]
         optional "request_frequency_penalty" request_frequency_penalty: Option<f64>,
         /// Seed. From the attribute `gen_ai.request.seed`.
         required_integer "request_seed" request_seed: i64,
@@ -2357,7 +2361,7 @@ response_struct! {
     pub struct GetSpanFieldOptions {
         /// Values of the field, or `None` if it is free text.
         #[cfg_attr(feature = "schemars", schemars(description = "Values of the field, or null if it is free text."))]
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "Vec<String>"))]
         optional "options" options: Option<Vec<String>>,
     }
 }
@@ -2368,7 +2372,7 @@ response_struct! {
     pub struct GetSpanEvaluationFieldOptions {
         /// Values of the field, or `None` if it is free text.
         #[cfg_attr(feature = "schemars", schemars(description = "Values of the field, or null if it is free text."))]
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "Vec<String>"))]
         optional "options" options: Option<Vec<String>>,
     }
 }
@@ -2379,7 +2383,7 @@ response_struct! {
     pub struct GetTraceFieldOptions {
         /// Values of the field, or `None` if it is free text.
         #[cfg_attr(feature = "schemars", schemars(description = "Values of the field, or null if it is free text."))]
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "Vec<String>"))]
         optional "options" options: Option<Vec<String>>,
     }
 }
@@ -2390,7 +2394,7 @@ response_struct! {
     pub struct GetLogFieldOptions {
         /// Values of the field, or `None` if it is free text.
         #[cfg_attr(feature = "schemars", schemars(description = "Values of the field, or null if it is free text."))]
-        #[cfg_attr(feature = "schemars", schemars(required))]
+        #[cfg_attr(feature = "schemars", schemars(with = "Vec<String>"))]
         optional "options" options: Option<Vec<String>>,
     }
 }

@@ -209,11 +209,13 @@ test("bulk delete is atomic", async () => {
   assert.deepEqual(ids(await api.listed(dataset)), [record.id]);
 });
 
-test("judge returns FEATURE_NOT_SUPPORTED", async () => {
+test("judge a record", async () => {
   const api = new Workspace();
-  const { id: datasetRecordId } = await api.record(await api.dataset());
+  const record = await api.record(await api.dataset(), { messages: [{ role: "user", content: "A rude question" }] });
   const judgeDatasetRecordRequest = { judgeDefinition: JUDGE };
-  await rejects(400, "FEATURE_NOT_SUPPORTED", api.records.judge({ datasetRecordId, judgeDatasetRecordRequest }));
+  const judged = await api.records.judge({ datasetRecordId: record.id, judgeDatasetRecordRequest });
+  assert.ok(["polite", "rude"].includes(judged.answer), judged.answer);
+  assert.ok(judged.analysis);
 });
 
 // Files

@@ -34,6 +34,23 @@ export const OPERATIONS = {
   files: ["delete", "download", "getSignedUrl", "list", "retrieve", "upload"],
 };
 
+// The operations of the other resources, which observability.test.mjs calls.
+export const OBSERVABILITY_OPERATIONS = {
+  judges: ["create", "delete", "fetch", "judgeConversation", "list", "update"],
+  spans: [
+    "aggregate",
+    "fetchSpanEvalFieldOptions",
+    "fetchSpanFieldOptions",
+    "listSpanEvalFields",
+    "listSpanFields",
+    "searchLatestSpanEvaluations",
+    "searchSpanEvaluations",
+    "searchSpans",
+  ],
+  traces: ["aggregate", "fetchOptions", "getSpanById", "getTraceById", "getTraceFields", "getTraceSpans", "search"],
+  logs: ["fetchOptions", "list", "search"],
+};
+
 export const UNKNOWN = "01890000-0000-7000-8000-000000000000";
 export const HELLO = {
   messages: [
@@ -63,7 +80,7 @@ export const called = new Set();
 function recordCalls(name, group) {
   return new Proxy(group, {
     get(target, operation) {
-      if (OPERATIONS[name].includes(operation)) called.add(`${name}.${operation}`);
+      if ({ ...OPERATIONS, ...OBSERVABILITY_OPERATIONS }[name].includes(operation)) called.add(`${name}.${operation}`);
       const value = target[operation];
       return typeof value === "function" ? value.bind(target) : value;
     },
@@ -77,6 +94,10 @@ export class Workspace {
   datasets = recordCalls("datasets", this.client.beta.observability.datasets);
   records = recordCalls("records", this.client.beta.observability.datasets.records);
   files = recordCalls("files", this.client.files);
+  judges = recordCalls("judges", this.client.beta.observability.judges);
+  spans = recordCalls("spans", this.client.beta.observability.spans);
+  traces = recordCalls("traces", this.client.beta.observability.traces);
+  logs = recordCalls("logs", this.client.beta.observability.logs);
 
   dataset(name = "Support chats") {
     return this.datasets.create({ name, description: "Conversations with customers" });
@@ -96,6 +117,16 @@ export class Workspace {
   upload(...lines) {
     const content = new TextEncoder().encode(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
     return this.files.upload({ file: { fileName: "chats.jsonl", content } });
+  }
+
+  /** Sends OTLP as JSON, as any OpenTelemetry exporter does. */
+  async sendTelemetry(signal, body) {
+    const response = await fetch(`${serverURL}/telemetry/v1/${signal}`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${this.key}`, "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    assert.deepEqual([response.status, await response.json()], [200, {}]);
   }
 
   /** Inserts data of other products, which imports read from. */

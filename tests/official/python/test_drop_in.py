@@ -3,9 +3,11 @@
 `docs/migrating.md` lists what programs may expect.
 """
 
+import inspect
 import json
 
 import pytest
+from mistralai.client import Mistral as OfficialMistral
 from mistralai.client import models as official_models
 from mistralai.client.utils import BackoffStrategy, RetryConfig
 
@@ -61,3 +63,49 @@ def test_retry_configs_are_accepted(api, dataset):
     ):
         mistral.datasets.list()
     assert caught.value.attempts == 1
+
+
+# Arguments that the methods of this package have by other names, or have for all methods, in `types.CallOptions`.
+OFFICIAL_OPTIONS = {"self", "retries", "server_url", "timeout_ms", "http_headers"}
+
+# Methods that are not in the OpenAPI document of this package.
+LEFT_OUT = {"spans.search_pipeline_results", "spans.search_pipeline_results_async"}
+
+REQUIRED_BY_THE_FIRST_GENERATION = {"properties"}
+
+
+def arguments_of(method):
+    parameters = inspect.signature(method).parameters.values()
+    return {each.name: each.default is each.empty for each in parameters if each.name not in OFFICIAL_OPTIONS}
+
+
+def official_methods(group, resource, found):
+    """Collects the methods of a resource of the official SDK and of its children, by their public names."""
+    for name, method in vars(type(resource)).items():
+        if inspect.isfunction(method) and not name.startswith("_") and f"{group}.{name}" not in LEFT_OUT:
+            found[f"{group}.{name}"] = method
+    for name in getattr(type(resource), "__annotations__", {}):
+        child = getattr(resource, name, None)
+        if not name.startswith("_") and type(child).__module__.startswith("mistralai.client."):
+            official_methods(f"{group}.{name}", child, found)
+    return found
+
+
+def test_methods_have_the_arguments_of_the_official_sdk():
+    official = OfficialMistral(api_key="k").beta.observability
+    mistral = Mistral(api_key="k")
+    compared = 0
+    for group in ("datasets", "chat_completion_events", "judges", "campaigns", "spans", "traces", "logs"):
+        resource = getattr(official, group, None)
+        for name, method in official_methods(group, resource, {}).items() if resource is not None else ():
+            ours = mistral.beta.observability
+            for part in name.split("."):
+                ours = getattr(ours, part)
+            expected, found = arguments_of(method), arguments_of(ours)
+            assert expected.keys() <= found.keys(), name
+            # An argument that the official SDK does not require is not required here either.
+            stricter = {each for each in expected if found[each] and not expected[each]}
+            assert stricter <= REQUIRED_BY_THE_FIRST_GENERATION, name
+            assert inspect.iscoroutinefunction(ours) == inspect.iscoroutinefunction(method), name
+            compared += 1
+    assert compared > 80

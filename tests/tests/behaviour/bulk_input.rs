@@ -78,7 +78,7 @@ async fn create_records_reads_the_source_lazily() {
 
 #[tokio::test]
 async fn create_records_stops_or_continues_on_errors() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::start_strict().await;
     let dataset = fixture.create_dataset().await;
     let datasets = fixture.client.datasets();
     let records = || {
@@ -129,7 +129,7 @@ async fn create_records_stops_or_continues_on_errors() {
 
 #[tokio::test]
 async fn create_records_as_a_file() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::start_strict().await;
     let dataset = fixture.create_dataset().await;
     let datasets = fixture.client.datasets();
     fixture.take_requests().await;

@@ -42,7 +42,7 @@ async fn create_record_rejects_non_objects() {
 
 #[tokio::test]
 async fn create_record_without_messages_is_rejected() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::start_strict().await;
     let dataset = fixture.create_dataset().await;
     for payload in [json!({}), json!({"messages": [[null]]}), json!({"messages": "hello"})] {
         let created = fixture.client.datasets().create_record(dataset.id, &payload, json!({}));
@@ -51,6 +51,12 @@ async fn create_record_without_messages_is_rejected() {
         assert!(error.message().contains("payload.messages"), "{error}");
     }
     assert!(fixture.list_records(&dataset).await.is_empty());
+
+    let default = Fixture::start().await;
+    let dataset = default.create_dataset().await;
+    let payload = json!({"sentence": "I like it", "groundtruth": "positive"});
+    let created = default.client.datasets().create_record(dataset.id, &payload, json!({}));
+    assert_eq!(created.await.unwrap().payload.parse::<serde_json::Value>().unwrap(), payload);
 }
 
 /// JSON that would change if it were parsed and serialized again.

@@ -59,6 +59,15 @@ fn value(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
         code.push_str(&doc(&with_none(&field.description)));
         code.push_str(&schemars_description(&field.description));
         code.push_str(&schemars_limits(field));
+        if is_renamed(field) {
+            let attribute = format!("schemars(rename = {:?})", field.name);
+            let _ = writeln!(code, "#[cfg_attr(feature = \"schemars\", {attribute})]");
+        }
+        if field.ty == Type::Json {
+            code.push_str(
+                "#[cfg_attr(feature = \"schemars\", schemars(with = \"serde_json::Value\"))]\n",
+            );
+        }
         let need = match field.required {
             true if !field.nullable => "required",
             false if !is_response => "omittable",
@@ -69,7 +78,9 @@ fn value(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
             code.push_str("#[cfg_attr(feature = \"schemars\", schemars(default))]\n");
         }
         if field.required && field.nullable {
-            code.push_str("#[cfg_attr(feature = \"schemars\", schemars(required))]\n");
+            // `schemars(required)` would copy the schema instead of referring to it.
+            let attribute = format!("schemars(with = {:?})", value_type(&field.ty));
+            let _ = writeln!(code, "#[cfg_attr(feature = \"schemars\", {attribute})]");
         }
         let kind = match &field.ty {
             Type::DateTime => "_timestamp",
@@ -87,8 +98,9 @@ fn value(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
     let secret = fields.iter().any(|field| field.secret);
     let debug = if secret { "" } else { " Debug," };
     let item = format!(
-        "{}#[derive(Clone,{debug} PartialEq{eq})]\npub struct {} {{\n{}}}\n",
+        "{}{}#[derive(Clone,{debug} PartialEq{eq})]\npub struct {} {{\n{}}}\n",
         doc(&with_none(&schema.description)),
+        schemars_description(&schema.description),
         schema.name,
         indented(&code)
     );
@@ -99,6 +111,11 @@ fn value(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) {
     if !is_response {
         constructors(text, schema, fields);
     }
+}
+
+/// Returns whether the Rust field has another name than the JSON field.
+fn is_renamed(field: &Field) -> bool {
+    identifier(&field.name).trim_start_matches("r#") != field.name
 }
 
 /// Emits a `Debug` implementation that omits secret fields.
@@ -130,7 +147,7 @@ fn request(text: &mut String, model: &Model, schema: &Schema, fields: &[Field]) 
     );
     for field in fields {
         text.push_str(&doc(&with_none(&field.description)));
-        if identifier(&field.name).trim_start_matches("r#") != field.name {
+        if is_renamed(field) {
             let _ = writeln!(text, "#[serde(rename = {:?})]", field.name);
         }
         if !field.required {
@@ -343,9 +360,8 @@ fn object_union(
         );
     }
     let eq = if is_eq(model, &Type::Named(schema.name.clone())) { ", Eq" } else { "" };
-    let by = discriminator.map(|property| format!(" by {property:?}")).unwrap_or_default();
     let item = format!(
-        "{}#[derive(Clone, Debug, PartialEq{eq})]\npub enum {}{by} {{\n{}}}\n",
+        "{}#[derive(Clone, Debug, PartialEq{eq})]\npub enum {} {{\n{}}}\n",
         doc(&with_none(&schema.description)),
         schema.name,
         indented(&rows)

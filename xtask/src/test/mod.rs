@@ -4,6 +4,7 @@ mod counts;
 pub mod report;
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::artifacts::{self, PROFILE, SELECTION};
 use crate::conformance;
@@ -136,7 +137,13 @@ fn official_sdks(root: &Path, report: &mut Report) {
     if !report.succeeded(packages::install_official_sdks(root)) {
         return;
     }
-    let server = match LocalServer::start(&artifacts::command(root), &[]) {
+    // Judges need a model.
+    let chat = match LocalServer::spawn(Command::new(artifacts::chat_server(root))) {
+        Ok(server) => server,
+        Err(error) => return report.fail(error),
+    };
+    let options = ["--judge-url", chat.url()];
+    let server = match LocalServer::start(&artifacts::command(root), &options) {
         Ok(server) => server,
         Err(error) => return report.fail(error),
     };
@@ -153,7 +160,7 @@ fn official_sdks(root: &Path, report: &mut Report) {
         report.tests(runner, step, counts::pytest);
     }
     let step = Step::new("@mistralai/mistralai", "node")
-        .args(["--test", "official.test.mjs", "requests.test.mjs"])
+        .args(["--test", "official.test.mjs", "requests.test.mjs", "observability.test.mjs"])
         .env("MISTRAL_SERVER_URL", server.url())
         .current_dir(root.join("tests/official/node"));
     report.tests("official SDK, Node", step, counts::node);

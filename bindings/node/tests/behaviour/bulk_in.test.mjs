@@ -126,7 +126,7 @@ test("create_records_reads_the_source_lazily", async () => {
 });
 
 test("create_records_stops_or_continues_on_errors", async () => {
-  const fixture = await Fixture.start();
+  const fixture = await Fixture.strict();
   const records = () => {
     const all = numbers(6).map(record);
     all[1] = { payload: ["my secret"] };

@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 
 import { ClosedError, ConfigurationError, ConnectionError, Mistral } from "mistral-datasets";
 
+import { canned } from "../support/canned.mjs";
 import { failure } from "../support/fixture.mjs";
 
 test("local_server_in_memory", async () => {
@@ -37,4 +38,47 @@ test("local_server_on_disk", async (t) => {
   const second = await Mistral.local(pathToFileURL(data));
   assert.deepEqual(await second.datasets.fetch({ datasetId: dataset.id }), dataset);
   await second[Symbol.asyncDispose]();
+});
+
+test("local_server_with_a_judge", async () => {
+  const content = JSON.stringify({ analysis: "It is.", answer: "rude" });
+  const chat = await canned({ body: JSON.stringify({ choices: [{ message: { content } }] }) });
+  const mistral = await Mistral.local({
+    judgeUrl: new URL(`${chat.url}/v1`),
+    judgeKey: "the judge key",
+    judgeTimeoutMs: 20_000,
+    judgeModels: { "judge-model": "small" },
+  });
+  const { datasets } = mistral;
+  const { id: datasetId } = await datasets.create({ name: "Refund requests", description: "" });
+  const payload = { messages: [{ role: "user", content: "This is rude!" }] };
+  const record = await datasets.createRecord({ datasetId, payload, properties: {} });
+  const judgeDefinition = {
+    name: "tone of it",
+    description: "",
+    modelName: "judge-model",
+    output: { type: "CLASSIFICATION", options: [{ value: "rude", description: "" }] },
+    instructions: "{{ user_message }}",
+    tools: [],
+  };
+  const judged = await datasets.records.judge({ datasetRecordId: record.id, judgeDefinition });
+  assert.deepEqual([judged.answer, judged.analysis], ["rude", "It is."]);
+  const [{ url, headers }] = chat.requests;
+  assert.deepEqual([url, headers.authorization], ["/v1/chat/completions", "Bearer the judge key"]);
+  await mistral.close();
+
+  for (const [options, message] of [
+    [{ judgeUrl: "my secret" }, /the judge URL is invalid/],
+    [{ judgeUrl: "https://host/v1?key=secret" }, /the judge URL must not have a query/],
+    [{ judgeUrl: "http://host", judgeKey: "my\nsecret" }, /the judge key/],
+    [{ judgeUrl: "http://host", judgeKey: 5 }, /^judgeKey: expected a string, found 5/],
+    [{ judgeUrl: "http://host", judgeTimeoutMs: 0 }, /^judgeTimeoutMs: expected a positive/],
+    [{ judgeUrl: "http://host", judgeModels: { m: 1 } }, /^judgeModels: .* at `m`/],
+    [{ judgeKey: "secret" }, /^judgeKey: requires `judgeUrl`/],
+    [{ judgeURL: "secret" }, /did you mean `judgeUrl`/],
+  ]) {
+    const error = await failure(Mistral.local(options), ConfigurationError);
+    assert.match(error.message, message);
+    assert.doesNotMatch(error.message, /secret/);
+  }
 });

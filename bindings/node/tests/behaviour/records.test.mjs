@@ -46,7 +46,7 @@ test("create_record_rejects_non_objects", async () => {
 });
 
 test("create_record_without_messages_is_rejected", async () => {
-  const fixture = await Fixture.start();
+  const fixture = await Fixture.strict();
   const dataset = await fixture.dataset();
   for (const payload of [{}, { messages: [[null]] }, { messages: "hello" }]) {
     const request = { datasetId: dataset.id, payload, properties: {} };
@@ -56,6 +56,12 @@ test("create_record_without_messages_is_rejected", async () => {
     assert.match(error.message, /payload\.messages/);
   }
   assert.deepEqual(await fixture.records(dataset), []);
+
+  const { datasets } = await Fixture.start();
+  const { id: datasetId } = await datasets.create({ name: "Anything", description: "" });
+  const payload = { sentence: "I like it", groundtruth: "positive" };
+  const created = await datasets.createRecord({ datasetId, payload, properties: {} });
+  assert.deepEqual({ ...created.payload }, payload);
 });
 
 /** JSON text that would change if it were parsed and serialized again. */

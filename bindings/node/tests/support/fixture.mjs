@@ -22,6 +22,13 @@ export class Fixture {
     return new Fixture(client);
   }
 
+  /** Starts a server of the first generation for one test. It requires messages and properties. */
+  static async strict() {
+    const local = await startLocal({ generation: "g1" });
+    after(() => local.close());
+    return new Fixture(local.client, local);
+  }
+
   /** Starts a server for one test, with access to faults and recorded requests. */
   static async served(options = {}) {
     const local = await startLocal();

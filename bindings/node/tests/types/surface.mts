@@ -17,6 +17,7 @@ import {
   type JsonObject,
   type JsonValue,
   type ListDatasetsResponse,
+  type LocalServerOptions,
   Mistral,
   MistralError,
   NotFoundError,
@@ -263,7 +264,16 @@ export async function invalid(mistral: Mistral, datasetId: string): Promise<void
 }
 
 export async function testing(): Promise<void> {
-  const local: LocalWorkspace = await startLocal({ generation: "g3" });
+  const judge = {
+    judgeUrl: new URL("http://localhost/v1"),
+    judgeKey: "k",
+    judgeTimeoutMs: 1_000,
+    judgeModels: { "mistral-medium-latest": "m" },
+  } satisfies LocalServerOptions;
+  await Mistral.local({ directory: "./data", ...judge });
+  // @ts-expect-error Only servers for tests select a generation.
+  await Mistral.local({ generation: "g3" });
+  const local: LocalWorkspace = await startLocal({ generation: "any", ...judge });
   const injected: FaultRule = await local.injectFault({
     status: 503,
     times: null,

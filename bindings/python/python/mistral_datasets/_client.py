@@ -125,7 +125,15 @@ class Mistral(Groups):
         self._has_explicit_key = has_explicit_key
 
     @classmethod
-    def local(cls, directory: str | PathLike[str] | None = None) -> Self:
+    def local(
+        cls,
+        directory: str | PathLike[str] | None = None,
+        *,
+        judge_url: str | None = None,
+        judge_key: str | None = None,
+        judge_timeout: float | timedelta | None = None,
+        judge_models: Mapping[str, str] | None = None,
+    ) -> Self:
         """Starts a server in this process and returns a client for it.
 
         The server listens on a free loopback port and accepts only a random API key.
@@ -133,21 +141,37 @@ class Mistral(Groups):
         Args:
             directory: Data directory of the server, created if necessary. Default: data is kept in memory and lost when
                 the client is closed.
+            judge_url: Base URL of an OpenAI-compatible API whose models judges ask, such as
+                `https://api.mistral.ai/v1`. Default: none, so judging fails with `FEATURE_NOT_SUPPORTED`.
+            judge_key: API key for `judge_url`. Default: none is sent.
+            judge_timeout: How long a judgement may take, including retries, in seconds or as a `timedelta`. Default: 60
+                seconds.
+            judge_models: Model names of the endpoint by the names that judges use. Models that are not listed have the
+                same name.
 
         Returns:
             A client. Closing it stops the server.
 
         Raises:
-            errors.ConfigurationError: The directory cannot be used, or another server uses it.
+            errors.ConfigurationError: The directory cannot be used, another server uses it, or a judge option is
+                invalid.
 
         Example:
             >>> with Mistral.local() as mistral:
             ...     dataset = mistral.datasets.create(name="Refund requests", description="Tickets about refunds")
+
+            Judges ask a model that Ollama serves:
+
+            >>> with Mistral.local(
+            ...     judge_url="http://localhost:11434/v1", judge_models={"mistral-medium-latest": "llama3.1:8b"}
+            ... ) as mistral:
+            ...     judges = mistral.judges.list()
         """
         mistral = cls.__new__(cls)
         if directory is not None:
             _path("directory", directory, "a path")
-        mistral._initialize(Client.local(directory), {}, has_explicit_key=True)
+        judge = _given(judge_url=judge_url, judge_key=judge_key, judge_timeout=judge_timeout, judge_models=judge_models)
+        mistral._initialize(Client.local(directory, judge), {}, has_explicit_key=True)
         return mistral
 
     def with_options(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+# `types` is imported on first use, so annotations name it in full.
+import mistral_datasets
 from mistral_datasets._native import FilterCondition, FilterGroup
 
 if TYPE_CHECKING:
-    from mistral_datasets.types import JSON
+    import mistral_datasets.types
 
 __all__ = ["FieldName", "FilterMethods", "field"]
 
@@ -40,30 +42,30 @@ class FieldName:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def _condition(self, operator: str, value: JSON) -> FilterCondition:
+    def _condition(self, operator: str, value: mistral_datasets.types.JSON) -> FilterCondition:
         return FilterCondition(field=self._name, op=operator, value=value)
 
-    def eq(self, value: JSON) -> FilterCondition:
+    def eq(self, value: mistral_datasets.types.JSON) -> FilterCondition:
         """Matches events whose field equals a value."""
         return self._condition("eq", value)
 
-    def neq(self, value: JSON) -> FilterCondition:
+    def neq(self, value: mistral_datasets.types.JSON) -> FilterCondition:
         """Matches events whose field does not equal a value; an unset field matches."""
         return self._condition("neq", value)
 
-    def lt(self, value: JSON) -> FilterCondition:
+    def lt(self, value: mistral_datasets.types.JSON) -> FilterCondition:
         """Matches events whose field is less than a value."""
         return self._condition("lt", value)
 
-    def lte(self, value: JSON) -> FilterCondition:
+    def lte(self, value: mistral_datasets.types.JSON) -> FilterCondition:
         """Matches events whose field is at most a value."""
         return self._condition("lte", value)
 
-    def gt(self, value: JSON) -> FilterCondition:
+    def gt(self, value: mistral_datasets.types.JSON) -> FilterCondition:
         """Matches events whose field is greater than a value."""
         return self._condition("gt", value)
 
-    def gte(self, value: JSON) -> FilterCondition:
+    def gte(self, value: mistral_datasets.types.JSON) -> FilterCondition:
         """Matches events whose field is at least a value."""
         return self._condition("gte", value)
 
@@ -103,11 +105,11 @@ class FieldName:
         """Matches events whose field matches a regular expression, anywhere in the text."""
         return self._condition("matches", value)
 
-    def includes(self, value: JSON) -> FilterCondition:
+    def includes(self, value: mistral_datasets.types.JSON) -> FilterCondition:
         """Matches events whose field is a list that includes a value."""
         return self._condition("includes", value)
 
-    def excludes(self, value: JSON) -> FilterCondition:
+    def excludes(self, value: mistral_datasets.types.JSON) -> FilterCondition:
         """Matches events whose field is a list that does not include a value; an unset field matches."""
         return self._condition("excludes", value)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 # `resources` is imported on first use, so annotations name it in full.
 import mistral_datasets
+from mistral_datasets._native import Client
 from mistral_datasets._resource import resource_property
 
 if TYPE_CHECKING:
     import mistral_datasets.resources
-    from mistral_datasets._native import Client
 
 __all__ = ["Groups", "Observability"]
 

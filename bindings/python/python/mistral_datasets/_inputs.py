@@ -227,14 +227,14 @@ class _Spans:
         self.references: list[tuple[str, str]] = []
         self._numbers = numbers
 
-    def append(self, item: Any, /) -> None:
+    def append(self, item: object, /) -> None:
         """Adds a span, a reference to one, or a dict with the ids of one."""
         number = next(self._numbers)
-        is_dict = isinstance(item, Mapping)
+        source = cast("Mapping[str, object]", item) if isinstance(item, Mapping) else None
         ids: list[object] = []
         for name in ("trace_id", "span_id"):
             try:
-                ids.append(item[name] if is_dict else getattr(item, name))
+                ids.append(getattr(item, name) if source is None else source[name])
             except (KeyError, AttributeError):
                 ids.append(None)
         trace_id, span_id = ids

@@ -190,6 +190,9 @@ class UnknownObject(JsonObject):
     __slots__ = ()
     __module__ = "mistral_datasets.models"
 
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(fields)
+
 
 def known_key(name: str, doc: str, *, required: bool) -> Any:
     """Returns the attribute of a key. A key that is missing is `None`, unless it is required."""

@@ -119,8 +119,8 @@ def unexpected_keyword(method: str, keyword: str) -> TypeError:
     from mistral_datasets._call_options import CallOptions
     from mistral_datasets._client import Mistral
 
-    *groups, name = method.split(".")
-    function = Mistral if method == "Mistral" else getattr(_class_of(groups[-1] if groups else ""), name)
+    group, _, name = method.rpartition(".")
+    function = Mistral if method == "Mistral" else getattr(_class_of(group), name)
     parameters = inspect.signature(function).parameters.values()
     named = (parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.VAR_KEYWORD)
     known = [name for name in named if name != "self"]
@@ -141,10 +141,9 @@ def _class_of(group: str) -> type[object]:
         from mistral_datasets._task import TaskMethods
 
         return TaskMethods
-    from mistral_datasets import resources
+    from mistral_datasets.resources import BY_GROUP
 
-    found: type[object] = getattr(resources, group.capitalize())
-    return found
+    return BY_GROUP[group]
 
 
 def from_official(value: Any) -> tuple[RetryPolicy, float | None] | None:

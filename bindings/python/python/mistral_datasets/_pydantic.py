@@ -50,4 +50,4 @@ def json_schema(cls: Any, schema: object, handler: object) -> dict[str, Any]:
             "required": ["payload"],
             "additionalProperties": True,
         }
-    return SCHEMAS[name]
+    return SCHEMAS.get(name, {"title": name, "type": "object", "additionalProperties": True})

@@ -5007,3 +5007,18 @@ class Logs:
         """
         response: GetLogFieldOptions = await self._native.fetch_options_async(field_name, from_, to, options)
         return response
+
+
+BY_GROUP: dict[str, type[object]] = {
+    "datasets": Datasets,
+    "datasets.records": Records,
+    "files": Files,
+    "chat_completion_events": ChatCompletionEvents,
+    "chat_completion_events.fields": Fields,
+    "judges": Judges,
+    "campaigns": Campaigns,
+    "spans": Spans,
+    "traces": Traces,
+    "logs": Logs,
+}
+"""The classes by the names of the groups, for error messages."""

@@ -17,7 +17,7 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal
@@ -38,24 +38,45 @@ class LocalServer:
 
     Args:
         directory: Data directory, created if necessary. Default: data is kept in memory.
-        generation: API generation that defines the validation rules: `"g1"`, the documented one, or a newer one, which
-            accepts any object as payload. Default: `"g1"`.
+        generation: API generation to serve. `"any"` has all operations and accepts what any generation accepts. The
+            others are strict, and operations that they do not have are not found. Default: `"any"`.
+        judge_url: Base URL of an OpenAI-compatible API whose models judges ask, such as
+            `https://api.mistral.ai/v1`. Default: none, so judging fails with `FEATURE_NOT_SUPPORTED`.
+        judge_key: API key for `judge_url`. Default: none is sent.
+        judge_timeout: How long a judgement may take, including retries, in seconds or as a `timedelta`. Default: 60
+            seconds.
+        judge_models: Model names of the endpoint by the names that judges use. Models that are not listed have the
+            same name.
 
     Raises:
-        errors.ConfigurationError: The directory cannot be used, or another server uses it.
+        errors.ConfigurationError: The directory cannot be used, another server uses it, or a judge option is invalid.
         ValueError: The generation is unknown.
 
     Example:
-        >>> with LocalServer(generation="g3") as server, server.workspace() as local:
-        ...     dataset = local.client.datasets.create(name="Free payloads", description="")
+        >>> with LocalServer(generation="g1") as server, server.workspace() as local:
+        ...     dataset = local.client.datasets.create(name="Payloads with messages only", description="")
     """
 
     __slots__ = ("__weakref__", "_server")
 
     def __init__(
-        self, directory: str | PathLike[str] | None = None, *, generation: Literal["g1", "g2", "g3"] | None = None
+        self,
+        directory: str | PathLike[str] | None = None,
+        *,
+        generation: Literal["any", "g1", "g2", "g3"] | None = None,
+        judge_url: str | None = None,
+        judge_key: str | None = None,
+        judge_timeout: float | timedelta | None = None,
+        judge_models: Mapping[str, str] | None = None,
     ) -> None:
-        self._server = TestServer(directory, generation)
+        judge: dict[str, object] = {
+            "judge_url": judge_url,
+            "judge_key": judge_key,
+            "judge_timeout": judge_timeout,
+            "judge_models": judge_models,
+        }
+        given = {name: value for name, value in judge.items() if value is not None}
+        self._server = TestServer(directory, generation, given)
 
     @property
     def url(self) -> str:

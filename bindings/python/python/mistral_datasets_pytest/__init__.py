@@ -9,7 +9,7 @@ Fixtures:
     mistral_local_session: A workspace for the whole run, for expensive setup.
     mistral_local_server: The server, for fixtures that create their own workspaces.
 
-The marker `mistral_local(generation="g3")` selects the API generation for a test. The ini option
+The marker `mistral_local(generation="g1")` selects the API generation for a test. The ini option
 `mistral_local_generation` sets the default generation, and `mistral_local_url` the URL of a running server to use.
 """
 
@@ -32,14 +32,16 @@ MARKER = "mistral_local"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Registers the ini options."""
-    parser.addini("mistral_local_generation", "API generation of the mistral_local server: g1, g2 or g3", default="g1")
+    parser.addini(
+        "mistral_local_generation", "API generation of the mistral_local server: any, g1, g2 or g3", default="any"
+    )
     parser.addini("mistral_local_url", "URL of a running local server for mistral_local to use")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the marker."""
     config.addinivalue_line(
-        "markers", f'{MARKER}(generation="g1"): API generation of the server behind `mistral_local`'
+        "markers", f'{MARKER}(generation="any"): API generation of the server behind `mistral_local`'
     )
 
 
@@ -56,7 +58,7 @@ class _Servers:
         if generation not in self._started:
             from mistral_datasets.testing import LocalServer
 
-            self._started[generation] = LocalServer(generation=cast("Literal['g1', 'g2', 'g3']", generation))
+            self._started[generation] = LocalServer(generation=cast("Literal['any', 'g1', 'g2', 'g3']", generation))
         return self._started[generation]
 
     def workspace(self, generation: str | None = None) -> LocalWorkspace:

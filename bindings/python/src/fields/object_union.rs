@@ -165,7 +165,7 @@ macro_rules! object_union {
                 $(if let Ok(object) = value.cast::<$class>() {
                     return Ok(Self::$variant(object.clone().unbind()));
                 })+
-                let fields = model::fields_of(value, stringify!($name))?;
+                let fields = model::fields_of(value, &[$(stringify!($class)),+].join(", "))?;
                 match select($discriminator, Self::VARIANTS, &fields)? {
                     $(Some(stringify!($class)) => {
                         <Py<$class> as Field>::from_python(fields.as_any()).map(Self::$variant)

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harness import Workspace, error_of
 from mistral_datasets import errors, models
 from mistral_datasets.types import CreateReport, ImportReport
@@ -83,6 +85,7 @@ async def test_create_records_reads_the_source_lazily(workspace: Workspace) -> N
     assert created(error).created == 10
 
 
+@pytest.mark.mistral_local(generation="g1")
 async def test_create_records_stops_or_continues_on_errors(workspace: Workspace) -> None:
     dataset = await workspace.dataset()
     records: list[Any] = [record(n) for n in range(6)]

@@ -9,7 +9,9 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from harness import UNREACHABLE, UNUSUAL, Api, error_of
+import pytest
+
+from harness import UNREACHABLE, UNUSUAL, Api, Workspace, error_of
 from mistral_datasets import Mistral, errors, models
 
 
@@ -50,14 +52,20 @@ async def test_create_record_rejects_non_objects(style: str) -> None:
         assert (error.message, error.status) == (expected, None)
 
 
-async def test_create_record_without_messages_is_rejected(api: Api) -> None:
-    dataset = await api.dataset()
+@pytest.mark.mistral_local(generation="g1")
+async def test_create_record_without_messages_is_rejected(workspace: Workspace, api: Api) -> None:
+    dataset = await workspace.dataset()
     for payload in ({}, {"messages": [[None]]}, {"messages": "hello"}):
-        error = await error_of(api.datasets.create_record, dataset_id=dataset.id, payload=payload, properties={})
+        error = await error_of(workspace.datasets.create_record, dataset_id=dataset.id, payload=payload, properties={})
         assert isinstance(error, errors.ValidationError)
         assert error.status == 422
         assert "payload.messages" in error.message
-    assert await api.records(dataset) == []
+    assert await workspace.records(dataset) == []
+
+    dataset = await api.dataset()
+    payload = {"sentence": "I like it", "groundtruth": "positive"}
+    record = await api.datasets.create_record(dataset_id=dataset.id, payload=payload, properties={})
+    assert record.payload == payload
 
 
 async def test_unusual_values_are_preserved(api: Api) -> None:
@@ -152,11 +160,11 @@ async def test_bulk_delete_is_all_or_nothing(api: Api) -> None:
 async def test_judge_record_is_not_supported(api: Api) -> None:
     record = await api.record(await api.dataset(), "hello")
     judge: dict[str, Any] = {
-        "name": "tone",
+        "name": "Tone check",
         "description": "Is it polite?",
         "model_name": "m",
         "instructions": "Judge.",
-        "output": {"type": "REGRESSION", "min": 0, "max": 1},
+        "output": {"type": "REGRESSION", "min": 0, "max": 1, "min_description": "no", "max_description": "yes"},
         "tools": [],
     }
     error = await error_of(api.datasets.records.judge, dataset_record_id=record.id, judge_definition=judge)

@@ -212,3 +212,42 @@ fn an_unread_log_does_not_stop_the_server() {
         }
     }
 }
+
+#[test]
+fn unusable_judge_options_prevent_the_start_and_are_not_quoted() {
+    let directory = tempfile::tempdir().unwrap();
+    let models = directory.path().join("models.toml");
+    fs::write(&models, "small = 1\n").unwrap();
+    let url = "http://127.0.0.1:9/v1";
+    for (arguments, message) in [
+        (vec!["--judge-url", "secret"], "the judge URL is invalid"),
+        (vec!["--judge-url", "ftp://secret/v1"], "the judge URL must begin with `http://`"),
+        (vec!["--judge-url", "https://me:secret@host/v1"], "must not contain credentials"),
+        (vec!["--judge-url", "https://host/v1?key=secret"], "must not have a query"),
+        (
+            vec!["--judge-url", url, "--judge-key-env", "NO_SUCH_VARIABLE"],
+            "the environment variable `NO_SUCH_VARIABLE` has no API key",
+        ),
+        (
+            vec!["--judge-url", url, "--judge-model-map", models.to_str().unwrap()],
+            "hint: expected lines such as `mistral-medium-latest = \"llama3.1:8b\"`",
+        ),
+        (vec!["--judge-model-map", models.to_str().unwrap()], "--judge-url <URL>"),
+    ] {
+        let error = startup_error(&arguments);
+        assert!(error.contains(message) && !error.contains("secret"), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn a_strict_generation_does_not_have_the_operations_of_others() {
+    let payload = r#"{"sentence": "I like it"}"#;
+    let accepts_any_object = |server: &TestServer| {
+        let created = run(&server.url, "key", &["datasets", "create", "Sentences"]);
+        assert!(created.status.success(), "{}", stderr(&created));
+        let added = run(&server.url, "key", &["records", "add", "sentences", "--payload", payload]);
+        added.status.success()
+    };
+    assert!(accepts_any_object(&TestServer::start(&["--memory"])));
+    assert!(!accepts_any_object(&TestServer::start(&["--memory", "--generation", "g1"])));
+}

@@ -156,6 +156,12 @@ fn every_kind_of_damage_is_found_and_located() {
             "task numbers",
             "counts 1 tasks, but has 1, numbered up to 5",
         ),
+        (
+            "event",
+            "INSERT INTO events (workspace, name, created_at, nb_messages, extra_fields) SELECT id, 'x', 0, 0, '{}' FROM workspaces",
+            "events",
+            "has neither messages nor a span",
+        ),
         ("staged", "UPDATE tasks SET run = 1000", "staged runs", "stages records in run 1000"),
         (
             "reference",

@@ -19,6 +19,7 @@ mod server;
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod small_disk;
+mod telemetry;
 mod telemetry_kills;
 mod worker;
 

@@ -264,3 +264,24 @@ fn concurrent_uploads() {
     watch.finish("16 uploads of 60 MiB");
     check(&responses, 200);
 }
+
+#[test]
+#[ignore = "takes long; `cargo xtask soak` runs it"]
+fn trace_requests_of_empty_spans() {
+    let body = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":{}}}]}}]}}"#,
+        array("{}", 19 * MIB)
+    );
+    post("/telemetry/v1/traces", &body, 4, 413, "4 requests of 19 MiB of empty spans");
+}
+
+#[test]
+#[ignore = "takes long; `cargo xtask soak` runs it"]
+fn trace_requests_of_many_small_spans() {
+    let span = r#"{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7"}"#;
+    let body = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":{}}}]}}]}}"#,
+        array(span, 10 * MIB)
+    );
+    post("/telemetry/v1/traces", &body, 4, 200, "4 requests of 10 MiB of small spans");
+}

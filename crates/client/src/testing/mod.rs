@@ -30,7 +30,7 @@ mod server;
 mod workspace;
 
 pub use fault::{Fault, FaultRule};
-pub use mistral_datasets_server::{DataLocation, Generation, ServerConfig};
+pub use mistral_datasets_server::{DataLocation, Generation, JudgeEndpoint, ServerConfig};
 pub use recorded_request::RecordedRequest;
 pub use server::LocalServer;
 pub use workspace::Workspace;

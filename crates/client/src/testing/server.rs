@@ -31,11 +31,14 @@ impl LocalServer {
     /// # async fn main() -> Result<(), mistral_datasets::Error> {
     /// use mistral_datasets::testing::{Generation, LocalServer, ServerConfig};
     ///
-    /// let newest = ServerConfig::default().generation(Generation::G3);
-    /// let server = LocalServer::start_with(newest).await?;
-    /// let datasets = server.workspace()?.client().datasets();
-    /// let dataset = datasets.create("Free payloads", "").await?;
-    /// datasets.create_record(dataset.id, serde_json::json!({"anything": 1}), serde_json::json!({})).await?;
+    /// // The first generation requires messages; by default, a payload is any object.
+    /// let strict = ServerConfig::default().generation(Generation::G1);
+    /// let server = LocalServer::start_with(strict).await?;
+    /// let client = server.workspace()?.client().clone();
+    /// let dataset = client.datasets().create("Conversations", "").await?;
+    /// let payload = serde_json::json!({"anything": 1});
+    /// let created = client.datasets().create_record(dataset.id, payload, serde_json::json!({})).await;
+    /// assert_eq!(created.unwrap_err().status(), Some(422));
     /// # Ok(())
     /// # }
     /// ```

@@ -85,7 +85,10 @@ fn write_field(out: &mut Vec<u8>, event: &EventSummary, field: &EventField) {
             out.push(b'"');
             Some(())
         }
-        EventField::EventId => Some(json::string(out, &event.id)),
+        EventField::EventId => {
+            json::string(out, &event.id);
+            Some(())
+        }
         EventField::CorrelationId => text(out, &event.correlation_id),
         EventField::ModelName => text(out, &event.model_name),
         EventField::ApiAgentId => text(out, &event.api_agent_id),

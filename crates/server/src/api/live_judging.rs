@@ -92,7 +92,7 @@ async fn respond(
     let judgement = app.judging.judge(Arc::new(definition), messages, properties).await?;
     let body = responses::object(|object| {
         object.string("analysis", &judgement.analysis);
-        object.raw("answer", &judgement.answer.to_string());
+        object.raw("answer", judgement.answer.to_string());
     });
     Ok(json(StatusCode::OK, body))
 }

@@ -15,9 +15,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use prost::Message;
 
 use super::state::App;
-use crate::http::{ApiError, Caller, OtlpBody, json, off_runtime};
-use crate::storage::{NewLog, NewSpan, Sender};
-use crate::telemetry::{self, DecodeError, Encoding, Rejected};
+use crate::http::{ApiError, Caller, OtlpBody, UNCOUNTED_BYTES, json, off_runtime};
+use crate::storage::{Pending, Sender};
+use crate::telemetry::{self, DecodeError, Encoding, Items, Rejected, Reserve};
 
 /// How many bytes of spans or records are written at once. It bounds how long other writes wait.
 const WRITE_BYTES: u64 = 2 << 20;
@@ -30,13 +30,12 @@ pub(super) async fn traces(
     caller: Caller,
     body: OtlpBody,
 ) -> Result<Response, ApiError> {
-    let (encoding, work) = (body.encoding(), body.bytes.len() * WORK_FACTOR);
-    let decode = move || telemetry::traces(&body.bytes, encoding, caller.workspace);
-    let (spans, rejected) = off_runtime(work, decode).await??;
-    for part in parts(spans, NewSpan::bytes) {
-        app.storage.insert_spans(sender(caller), part).await?;
-        app.telemetry_sync.request();
-    }
+    let encoding = body.encoding();
+    let decode = move |body: &[u8], reserve: Reserve<'_>| {
+        telemetry::traces(body, encoding, caller.workspace, reserve)
+    };
+    let insert = |spans| app.storage.insert_spans(sender(caller), spans);
+    let rejected = receive(&app, body, decode, insert).await?;
     let response = ExportTraceServiceResponse {
         partial_success: rejected.reason.map(|reason| ExportTracePartialSuccess {
             rejected_spans: rejected.count,
@@ -51,13 +50,10 @@ pub(super) async fn logs(
     caller: Caller,
     body: OtlpBody,
 ) -> Result<Response, ApiError> {
-    let (encoding, work) = (body.encoding(), body.bytes.len() * WORK_FACTOR);
-    let decode = move || telemetry::logs(&body.bytes, encoding);
-    let (logs, rejected) = off_runtime(work, decode).await??;
-    for part in parts(logs, NewLog::bytes) {
-        app.storage.insert_logs(sender(caller), part).await?;
-        app.telemetry_sync.request();
-    }
+    let encoding = body.encoding();
+    let decode = move |body: &[u8], reserve: Reserve<'_>| telemetry::logs(body, encoding, reserve);
+    let insert = |records| app.storage.insert_logs(sender(caller), records);
+    let rejected = receive(&app, body, decode, insert).await?;
     let response = ExportLogsServiceResponse {
         partial_success: rejected.reason.map(|reason| ExportLogsPartialSuccess {
             rejected_log_records: rejected.count,
@@ -65,6 +61,35 @@ pub(super) async fn logs(
         }),
     };
     Ok(respond(encoding, "rejectedLogRecords", &rejected, &response))
+}
+
+/// Decodes a body and writes its items in parts. Returns which items are not stored.
+async fn receive<T: Send + 'static>(
+    app: &App,
+    body: OtlpBody,
+    decode: impl FnOnce(&[u8], Reserve<'_>) -> Result<Items<T>, DecodeError> + Send + 'static,
+    insert: impl Fn(Vec<T>) -> Pending<()>,
+) -> Result<Rejected, ApiError> {
+    let work = body.bytes.len() * WORK_FACTOR;
+    let OtlpBody { bytes, memory, .. } = body;
+    let first = move || {
+        let mut items =
+            decode(&bytes, &|size| size <= UNCOUNTED_BYTES || memory.try_reserve(size))?;
+        drop(bytes);
+        let part = items.take(WRITE_BYTES);
+        Ok::<_, DecodeError>((items, part))
+    };
+    let (mut items, mut part) = off_runtime(work, first).await??;
+    while !part.is_empty() {
+        insert(part).await?;
+        app.telemetry_sync.request();
+        let next = move || {
+            let part = items.take(WRITE_BYTES);
+            (items, part)
+        };
+        (items, part) = off_runtime(work, next).await?;
+    }
+    Ok(items.rejected().clone())
 }
 
 /// Accepts metrics without storing them, so that programs that export all signals log no errors.
@@ -81,24 +106,6 @@ impl OtlpBody {
 
 fn sender(caller: Caller) -> Sender {
     Sender { workspace: caller.workspace, user: caller.user }
-}
-
-/// Divides items into parts that are written at once.
-fn parts<T>(items: Vec<T>, bytes: impl Fn(&T) -> u64) -> Vec<Vec<T>> {
-    let (mut parts, mut part, mut size) = (Vec::new(), Vec::new(), 0);
-    for item in items {
-        let added = bytes(&item);
-        if !part.is_empty() && size + added > WRITE_BYTES {
-            parts.push(std::mem::take(&mut part));
-            size = 0;
-        }
-        size += added;
-        part.push(item);
-    }
-    if !part.is_empty() {
-        parts.push(part);
-    }
-    parts
 }
 
 /// Returns the response in the encoding of the request. `count` is the name of the number of rejected items in JSON.
@@ -129,21 +136,10 @@ fn respond(
 
 impl From<DecodeError> for ApiError {
     fn from(error: DecodeError) -> Self {
-        Self::bad_request(error.to_string())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn items_are_divided_by_size() {
-        let sizes = [1, WRITE_BYTES, 3, 4, WRITE_BYTES - 5];
-        assert_eq!(
-            parts(sizes.to_vec(), |size| *size),
-            [vec![1], vec![WRITE_BYTES], vec![3, 4], vec![WRITE_BYTES - 5]]
-        );
-        assert!(parts(Vec::<u64>::new(), |size| *size).is_empty());
+        match error {
+            DecodeError::Invalid(_) => Self::bad_request(error.to_string()),
+            DecodeError::NoMemory => Self::busy("large requests"),
+            DecodeError::TooManyItems => Self::too_large(error.to_string()),
+        }
     }
 }

@@ -19,6 +19,7 @@ const MAX_BYTES: u64 = 20 << 20;
 pub(crate) struct OtlpBody {
     pub(crate) bytes: Bytes,
     pub(crate) is_json: bool,
+    pub(crate) memory: RequestMemory,
 }
 
 impl<S> FromRequest<S> for OtlpBody
@@ -36,10 +37,13 @@ where
         let bytes = read(request.into_body(), length, MAX_BYTES, &memory).await?;
         let bytes = match is_compressed {
             // Decompressing takes longer than its input suggests.
-            true => off_runtime(usize::MAX, move || decompress(&bytes, &memory)).await??,
+            true => {
+                let memory = memory.clone();
+                off_runtime(usize::MAX, move || decompress(&bytes, &memory)).await??
+            }
             false => bytes,
         };
-        Ok(Self { bytes, is_json })
+        Ok(Self { bytes, is_json, memory })
     }
 }
 

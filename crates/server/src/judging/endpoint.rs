@@ -30,8 +30,11 @@ pub(crate) enum EndpointError {
     #[error("the judge URL {0}")]
     Url(&'static str),
     /// The API key cannot be sent in a header.
-    #[error("the judge key contains characters that a header cannot have")]
+    #[error("the judge key is empty or contains characters that a header cannot have")]
     Key,
+    /// Every judgement would time out.
+    #[error("the judge timeout must be greater than 0")]
+    Timeout,
     /// There is no HTTP client.
     #[error("the HTTP client of judges cannot be created")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -75,8 +78,13 @@ impl Endpoint {
             .map_err(|()| EndpointError::Url("is invalid"))?
             .pop_if_empty()
             .extend(["chat", "completions"]);
-        if let Some(key) = &config.key {
-            http::HeaderValue::from_str(key).map_err(|_| EndpointError::Key)?;
+        if let Some(key) = &config.key
+            && (key.is_empty() || http::HeaderValue::from_str(key).is_err())
+        {
+            return Err(EndpointError::Key);
+        }
+        if config.timeout.is_zero() {
+            return Err(EndpointError::Timeout);
         }
         let tls = tls::configuration().map_err(|error| EndpointError::Client(error.into()))?;
         let client = Client::builder()
@@ -266,6 +274,17 @@ mod tests {
             let error = endpoint(url).err().unwrap().to_string();
             assert!(!error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn unusable_keys_and_timeouts_are_rejected() {
+        for key in ["", "sec\nret"] {
+            let config = JudgeEndpoint::new("http://host").key(Some(key.to_owned()));
+            let error = Endpoint::new(config).err().unwrap().to_string();
+            assert!(error.contains("the judge key") && !error.contains("sec"), "{error}");
+        }
+        let config = JudgeEndpoint::new("http://host").timeout(Duration::ZERO);
+        assert!(matches!(Endpoint::new(config), Err(EndpointError::Timeout)));
     }
 
     #[test]

@@ -12,7 +12,6 @@ pub(crate) enum Entity {
 }
 
 impl Entity {
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 4] = [Self::Spans, Self::Traces, Self::Logs, Self::Evaluations];
 
     /// Returns all fields, in the order of responses.

@@ -1,4 +1,41 @@
+use proptest::prelude::*;
+use proptest::sample::select;
+
 use super::*;
+
+/// What arbitrary expressions consist of.
+const TOKENS: [&str; 30] = [
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    "=",
+    "!=",
+    "<",
+    ">=",
+    "AND",
+    "OR",
+    "NOT",
+    "LIKE",
+    "IN",
+    "BETWEEN",
+    "EXISTS",
+    "CONTAINS",
+    "has",
+    "hasAny",
+    "hasToken",
+    "span_name",
+    "duration_ns",
+    "start_time",
+    "models_used",
+    "span_attributes['k']",
+    "'a'",
+    "'2026-08-01'",
+    "7",
+    "-0.5",
+    "'",
+];
 
 fn spans(text: &str) -> Result<String, SearchError> {
     parse(Entity::Spans, text).map(|found| found.map(|found| found.to_string()).unwrap_or_default())
@@ -160,5 +197,22 @@ fn targets_are_parsed() {
     assert_eq!((target.field.name, target.key.as_deref()), ("log_attributes", Some("it's")));
     for text in ["", "body = 'a'", "log_attributes", "span_name"] {
         assert!(parse_target(Entity::Logs, text).is_err(), "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_expression_has_an_error_in_it_or_means_the_same_as_its_canonical_text(
+        tokens in proptest::collection::vec(select(TOKENS.as_slice()), 0..12),
+        prefix in select(vec!["", "span_name = 'a' AND ", "NOT (duration_ns < 3 OR "]),
+    ) {
+        let text = format!("{prefix}{}", tokens.join(" "));
+        for entity in Entity::ALL {
+            match parse(entity, &text) {
+                Ok(Some(expression)) => prop_assert_eq!(parse(entity, &expression.to_string()), Ok(Some(expression))),
+                Ok(None) => prop_assert!(text.trim().is_empty()),
+                Err(error) => prop_assert!(error.offset <= text.chars().count()),
+            }
+        }
     }
 }

@@ -30,6 +30,11 @@ impl Cost {
         Self(BASE + bytes + partial + rows * 256)
     }
 
+    /// The cost of changing a number of pages that lie far apart, such as those of indexes.
+    pub(super) const fn pages(count: u64) -> Self {
+        Self(count * PAGE)
+    }
+
     /// The cost of deleting rows that lie far apart. Deleting a row changes a page each in a table and its index, where it is counted,
     /// and where its pages are registered as free.
     pub(super) const fn delete(rows: u64) -> Self {

@@ -4,15 +4,18 @@ use std::path::Path;
 
 use futures::future::join_all;
 use mistral_datasets_types::RecordSource;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use super::{SqliteStorage, Synchronous};
 use crate::disk_space::DiskSpace;
 use crate::storage::{
     DatasetKey, DatasetStore, DiskState, ImportCounts, ImportPosition, ImportStore, NewDataset,
-    NewImport, NewRecord, Progress, QueueLimits, RecordFormat, RecordStore, Selection, Storage,
-    StorageError, Window,
+    NewEvent, NewImport, NewLog, NewRecord, NewSpan, Progress, QueueLimits, RecordFormat,
+    RecordStore, Selection, Sender, Storage, StorageError, TelemetryStore, Turn, Window,
 };
+use crate::time::Timestamp;
 
 const MB: u64 = 1 << 20;
 
@@ -194,4 +197,63 @@ async fn medium_records_never_outgrow_the_disk() {
 #[tokio::test]
 async fn large_records_never_outgrow_the_disk() {
     fill_and_free_disks(3_000_000).await;
+}
+
+/// A chat span whose index entries lie far apart.
+fn scattered_span(random: &mut StdRng, size: usize) -> NewSpan {
+    let id: u128 = random.random();
+    NewSpan {
+        trace_id: format!("{id:032x}"),
+        span_id: format!("{:016x}", id as u64),
+        start_time: random.random_range(0..i64::MAX / 2),
+        end_time: i64::MAX / 2,
+        operation_name: format!("{:x}", id as u16),
+        request_model: format!("{:x}", id as u32),
+        conversation_id: format!("{id:x}"),
+        input_messages: "x".repeat(random.random_range(0..2 * size)),
+        resource_attributes: "{}".to_owned(),
+        span_attributes: "{}".to_owned(),
+        response_finish_reasons: "[]".to_owned(),
+        turn: Some(Turn { last_input: "x".repeat(500), last_output: "y".repeat(500) }),
+        event: Some(NewEvent { id: Uuid::from_u128(id), ..NewEvent::default() }),
+        ..NewSpan::default()
+    }
+}
+
+/// Fills a disk with telemetry, and lets all of it expire.
+async fn fill_with_telemetry(megabytes: u64, size: usize) {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = SmallDisk { directory: directory.path(), bytes: megabytes * MB };
+    let storage = disk.open();
+    let mut random = StdRng::seed_from_u64(megabytes);
+    let sender = Sender { workspace: WORKSPACE, user: Uuid::from_u128(2) };
+    let mut inserted = 0;
+    for batch in [20, 1] {
+        loop {
+            let spans = (0..batch).map(|_| scattered_span(&mut random, size)).collect();
+            let spans = storage.insert_spans(sender, spans).await;
+            disk.check();
+            let log = NewLog { body: "x".repeat(size), ..NewLog::default() };
+            let logs = storage.insert_logs(sender, vec![log; batch]).await;
+            disk.check();
+            if is_full(&spans) {
+                break;
+            }
+            is_full(&logs);
+            inserted += batch;
+        }
+    }
+    assert!(inserted > 100, "only {inserted} spans fit");
+    while storage.expire_telemetry(Timestamp::now()).await.unwrap() {
+        disk.check();
+    }
+    reclaim_all(&disk, &storage).await;
+    assert_eq!(storage.health().disk, DiskState::Writable);
+    storage.insert_spans(sender, vec![scattered_span(&mut random, size)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn telemetry_never_outgrows_the_disk() {
+    join_all([20, 25, 31, 40].map(|megabytes| fill_with_telemetry(megabytes, 4_000))).await;
+    join_all([22, 29].map(|megabytes| fill_with_telemetry(megabytes, 50))).await;
 }

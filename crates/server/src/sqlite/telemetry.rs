@@ -3,7 +3,10 @@
 mod events;
 mod expiry;
 mod logs;
+mod origins;
 mod spans;
+#[cfg(test)]
+mod tests;
 mod traces;
 
 use super::SqliteStorage;
@@ -14,17 +17,15 @@ use crate::time::Timestamp;
 
 impl TelemetryStore for SqliteStorage {
     fn insert_spans(&self, sender: Sender, spans: Vec<NewSpan>) -> Pending<()> {
-        let bytes = spans.iter().map(NewSpan::bytes).sum();
-        // A span may change its trace and have an event.
-        let cost = Cost::insert(3 * spans.len() as u64, bytes);
-        self.write_relaxed(cost, move |connection| spans::insert(connection, sender, &spans))
+        self.write_relaxed(spans::cost(&spans), move |connection| {
+            spans::insert(connection, sender, &spans)
+        })
     }
 
     fn insert_logs(&self, sender: Sender, logs: Vec<NewLog>) -> Pending<()> {
-        let bytes = logs.iter().map(NewLog::bytes).sum();
-        // A record may be an evaluation, which is counted in its trace.
-        let cost = Cost::insert(3 * logs.len() as u64, bytes);
-        self.write_relaxed(cost, move |connection| logs::insert(connection, sender, &logs))
+        self.write_relaxed(logs::cost(&logs), move |connection| {
+            logs::insert(connection, sender, &logs)
+        })
     }
 
     fn sync_telemetry(&self) -> Pending<()> {
@@ -33,7 +34,7 @@ impl TelemetryStore for SqliteStorage {
     }
 
     fn expire_telemetry(&self, arrived_before: Timestamp) -> Pending<bool> {
-        self.write_deleting(expiry::ROWS * 2, move |connection| {
+        self.write_deleting(expiry::DELETIONS, move |connection| {
             expiry::step(connection, arrived_before)
         })
     }

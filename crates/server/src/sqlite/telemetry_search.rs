@@ -17,7 +17,7 @@ use crate::storage::{
     Aggregation, AggregationResult, Missing, Pending, StorageError, TelemetryFilter, TelemetryPage,
     TelemetryPosition, TelemetrySearch, TimeOrder,
 };
-use filter::{push_filter, table};
+use filter::{from_clause, push_filter};
 use rows::RowReader;
 
 /// A page ends with the row with which it reaches this size in bytes.
@@ -69,27 +69,36 @@ fn positions(
     after: Option<TelemetryPosition>,
     limit: u32,
 ) -> Result<Vec<TelemetryPosition>, StorageError> {
-    let (table, time) = (table(filter.entity), filter.entity.time());
-    let (direction, comparison) = match order {
-        TimeOrder::NewestFirst => ("DESC", "<"),
-        TimeOrder::OldestFirst => ("ASC", ">"),
-    };
-    let mut query = Query::default();
-    query.push(&format!("SELECT t.{time}, t.id FROM {table} t WHERE "));
-    push_filter(&mut query, workspace, filter);
-    if let Some(after) = after {
-        let (after_time, row) = (query.bind(after.time), query.bind(after.row));
-        query.push(&format!(" AND (t.{time}, t.id) {comparison} ({after_time}, {row})"));
-    }
-    // The rows of a trace are few, so an index for their order must not be preferred to that for the trace.
-    let plus = if filter.trace_id.is_some() { "+" } else { "" };
-    let limit = query.bind(i64::from(limit) + 1);
-    query.push(&format!(" ORDER BY {plus}t.{time} {direction}, t.id {direction} LIMIT {limit}"));
+    let query = positions_query(workspace, filter, order, after, limit);
     let mut statement = connection.prepare(&query.sql)?;
     let rows = statement.query_map(params_from_iter(query.parameters), |row| {
         Ok(TelemetryPosition { time: row.get(0)?, row: row.get(1)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn positions_query(
+    workspace: i64,
+    filter: &TelemetryFilter,
+    order: TimeOrder,
+    after: Option<TelemetryPosition>,
+    limit: u32,
+) -> Query {
+    let time = filter.entity.time();
+    let (direction, comparison) = match order {
+        TimeOrder::NewestFirst => ("DESC", "<"),
+        TimeOrder::OldestFirst => ("ASC", ">"),
+    };
+    let mut query = Query::default();
+    query.push(&format!("SELECT t.{time}, t.id FROM {} WHERE ", from_clause(filter)));
+    push_filter(&mut query, workspace, filter);
+    if let Some(after) = after {
+        let (after_time, row) = (query.bind(after.time), query.bind(after.row));
+        query.push(&format!(" AND (t.{time}, t.id) {comparison} ({after_time}, {row})"));
+    }
+    let limit = query.bind(i64::from(limit) + 1);
+    query.push(&format!(" ORDER BY t.{time} {direction}, t.id {direction} LIMIT {limit}"));
+    query
 }
 
 /// Returns the row of a trace.
@@ -178,5 +187,83 @@ impl TelemetrySearch for SqliteStorage {
         self.read(move |connection| {
             limited(SEARCH_TIME, || aggregate::values(connection, &filter, &target, limit))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search;
+
+    /// Returns how SQLite runs a search.
+    fn plan(
+        storage: &SqliteStorage,
+        entity: Entity,
+        expression: &str,
+        trace_id: Option<&str>,
+    ) -> String {
+        let mut filter = TelemetryFilter::new(Uuid::nil(), entity);
+        filter.expression = search::parse(entity, expression).unwrap();
+        filter.trace_id = trace_id.map(str::to_owned);
+        let after = Some(TelemetryPosition { time: 1, row: 1 });
+        let query = positions_query(1, &filter, TimeOrder::NewestFirst, after, 50);
+        let plan = storage.look_up(move |connection| {
+            let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {}", query.sql))?;
+            let steps = statement
+                .query_map(params_from_iter(query.parameters), |row| row.get::<_, String>(3))?;
+            Ok(steps.collect::<Result<Vec<_>, _>>()?.join("; "))
+        });
+        futures::executor::block_on(plan).unwrap()
+    }
+
+    #[test]
+    fn searches_use_the_most_selective_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = SqliteStorage::open_in(directory.path());
+        let model = "request_model = 'a' AND start_time > '2026-08-01'";
+        for (entity, expression, trace_id, index) in [
+            (Entity::Spans, "", None, "spans_by_time"),
+            (Entity::Spans, "", Some("a"), "spans_by_trace"),
+            (
+                Entity::Spans,
+                model,
+                None,
+                "spans_by_model (workspace=? AND request_model=? AND start_time>? AND start_time<?)",
+            ),
+            (
+                Entity::Spans,
+                "operation_name = 'chat' AND request_model = 'a'",
+                None,
+                "spans_by_model",
+            ),
+            (Entity::Spans, "request_model = 'a' AND trace_id = 'b'", None, "spans_by_trace"),
+            (
+                Entity::Spans,
+                "request_model = 'a' AND conversation_id = 'b'",
+                None,
+                "spans_by_conversation",
+            ),
+            (Entity::Spans, "trace_id = 'a' OR span_id = 'b'", None, "spans_by_time"),
+            (
+                Entity::Spans,
+                "span_attributes['gen_ai.request.model'] = 'a'",
+                None,
+                "spans_by_model",
+            ),
+            (Entity::Traces, "trace_id = 'a'", None, "traces_by_trace"),
+            (
+                Entity::Traces,
+                "span_attributes['gen_ai.request.model'] = 'a'",
+                None,
+                "spans_by_trace",
+            ),
+            (Entity::Logs, "trace_id = 'a'", None, "logs_by_trace"),
+            (Entity::Logs, "trace_id = ''", None, "logs_by_time"),
+            (Entity::Evaluations, "trace_id = 'a'", None, "span_evaluations_by_span"),
+        ] {
+            let plan = plan(&storage, entity, expression, trace_id);
+            assert!(plan.contains(index), "{expression}: {plan}");
+        }
+        assert!(!plan(&storage, Entity::Spans, model, None).contains("TEMP B-TREE"));
     }
 }

@@ -90,6 +90,27 @@ const RULES: &[Rule] = &[
     },
 ];
 
+/// Invariants of telemetry, which schemas before version 9 do not have.
+const TELEMETRY_RULES: &[Rule] = &[
+    Rule {
+        check: "traces",
+        violations: "SELECT 'span', s.id, CASE WHEN t.id IS NULL THEN 'belongs to a trace that does not exist' \
+             ELSE 'belongs to trace ' || t.id || ', which counts ' || t.span_count || ' spans, but has ' || s.found END \
+             FROM (SELECT workspace, trace_id, min(id) AS id, count(*) AS found FROM spans GROUP BY workspace, trace_id) s \
+             JOIN workspaces w ON w.id = s.workspace AND w.discarded = 0 \
+             LEFT JOIN traces t ON t.workspace = s.workspace AND t.trace_id = s.trace_id \
+             WHERE t.id IS NULL OR t.span_count < s.found",
+    },
+    Rule {
+        check: "events",
+        violations: "SELECT 'event', e.id, CASE WHEN e.span IS NULL THEN 'has neither messages nor a span' \
+             ELSE 'belongs to another workspace or trace than its span' END \
+             FROM events e JOIN workspaces w ON w.id = e.workspace AND w.discarded = 0 LEFT JOIN spans s ON s.id = e.span \
+             WHERE (e.span IS NULL AND (e.request_messages IS NULL OR e.response_messages IS NULL)) \
+             OR s.workspace <> e.workspace OR s.trace_id <> e.correlation_id",
+    },
+];
+
 impl Snapshot {
     /// Verifies the snapshot. `quick` omits comparing tables with their indexes.
     ///
@@ -138,6 +159,7 @@ impl Checker<'_> {
         for rule in RULES {
             self.step(rule.check, |checker| checker.rule(rule))?;
         }
+        self.step("telemetry", Self::telemetry)?;
         self.step("records", Self::records)?;
         self.step("file positions", Self::file_positions)?;
         self.step("contents", |checker| {
@@ -229,6 +251,17 @@ impl Checker<'_> {
                 _ => "?".to_owned(),
             };
             self.add(rule.check, format!("{kind} {id}"), row.get(2)?);
+        }
+        Ok(())
+    }
+
+    /// Checks the invariants of telemetry.
+    fn telemetry(&mut self) -> rusqlite::Result<()> {
+        let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'spans'";
+        if self.connection.prepare(table)?.exists([])? {
+            for rule in TELEMETRY_RULES {
+                self.rule(rule)?;
+            }
         }
         Ok(())
     }

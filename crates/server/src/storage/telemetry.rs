@@ -113,20 +113,18 @@ pub(crate) struct NewEvent {
 }
 
 impl NewSpan {
-    /// Returns the size of all text in bytes.
+    /// Returns the size of all text in bytes, as often as it is stored.
     pub(crate) fn bytes(&self) -> u64 {
         let event = self.event.as_ref().map_or(0, |event| {
-            event.invoked_tools.len()
-                + event.enabled_tools.len()
-                + [
-                    &event.first_system_message,
-                    &event.last_user_message_preview,
-                    &event.response_messages_preview,
-                ]
-                .into_iter()
-                .flatten()
-                .map(String::len)
-                .sum::<usize>()
+            let previews = [
+                &event.first_system_message,
+                &event.last_user_message_preview,
+                &event.response_messages_preview,
+            ];
+            let previews = previews.into_iter().flatten().map(String::len).sum::<usize>();
+            // The model is in the row and in its index.
+            let model = 2 * self.request_model.len().max(self.response_model.len());
+            event.invoked_tools.len() + event.enabled_tools.len() + previews + model
         });
         let turn =
             self.turn.as_ref().map_or(0, |turn| turn.last_input.len() + turn.last_output.len());
@@ -140,10 +138,19 @@ impl NewSpan {
             &self.resource_attributes,
             &self.span_attributes,
         ];
-        // Short columns have attributes as long as they are, so these are counted again.
-        let long = large.into_iter().map(String::len).sum::<usize>();
-        (event + turn + long + self.span_attributes.len() + self.resource_attributes.len() + 1024)
-            as u64
+        let native = [
+            &self.trace_state,
+            &self.span_name,
+            &self.status_message,
+            &self.scope_name,
+            &self.scope_version,
+        ];
+        let indexed = [&self.request_model, &self.operation_name, &self.conversation_id];
+        let text = [&large[..], &native[..], &indexed[..]].concat();
+        let text = text.into_iter().map(String::len).sum::<usize>();
+        // The other columns are attributes, and no longer than these.
+        let columns = self.span_attributes.len() + self.resource_attributes.len();
+        (event + turn + text + columns + 1024) as u64
     }
 }
 
@@ -174,7 +181,7 @@ pub(crate) struct NewLog {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NewEvaluation {
     pub(crate) response_id: String,
-    /// Empty to take that of the span.
+    /// Empty to take that of the span, once it has arrived.
     pub(crate) conversation_id: String,
     pub(crate) evaluation_name: String,
     pub(crate) score_value: f64,
@@ -193,6 +200,23 @@ impl NewLog {
             .map_or(0, |evaluation| evaluation.explanation.len() + evaluation.metadata.len() + 512);
         let long =
             [&self.body, &self.resource_attributes, &self.scope_attributes, &self.log_attributes];
+        let evaluation = self.evaluation.as_ref().map_or(0, |evaluation| {
+            // The other columns are attributes, and no longer than these. The name is in an index, too.
+            2 * self.log_attributes.len() + evaluation.metadata.len() + 512
+        });
+        let long = [
+            &self.body,
+            &self.severity_text,
+            &self.service_name,
+            &self.event_name,
+            &self.resource_schema_url,
+            &self.scope_schema_url,
+            &self.scope_name,
+            &self.scope_version,
+            &self.resource_attributes,
+            &self.scope_attributes,
+            &self.log_attributes,
+        ];
         (long.into_iter().map(String::len).sum::<usize>() + evaluation + 512) as u64
     }
 }

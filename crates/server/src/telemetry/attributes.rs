@@ -17,10 +17,10 @@ impl Attributes {
         Self(attributes)
     }
 
-    /// Returns the value of the first of these keys that is present.
+    /// Returns the value of the first of these keys that is present. The last value of a key counts.
     pub(super) fn any(&self, keys: &[&str]) -> Option<&Any> {
         keys.iter().find_map(|key| {
-            let attribute = self.0.iter().find(|attribute| attribute.key == *key)?;
+            let attribute = self.0.iter().rfind(|attribute| attribute.key == *key)?;
             attribute.value.as_ref()?.value.as_ref()
         })
     }

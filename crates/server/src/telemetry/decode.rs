@@ -1,12 +1,16 @@
 //! Decodes the bodies of OTLP requests.
 
+use std::sync::Arc;
+
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::{log, span};
+use super::items::Items;
+use super::{decoded_size, log, span};
 use crate::storage::{NewLog, NewSpan};
 
 /// How a request is encoded.
@@ -16,98 +20,151 @@ pub(crate) enum Encoding {
     Json,
 }
 
-/// A body that is not a valid request.
+/// A body that is not decoded.
 #[derive(Debug, thiserror::Error)]
-#[error("the body is not a valid OTLP request: {0}")]
-pub(crate) struct DecodeError(String);
-
-/// The items of a request that are not stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rejected {
-    pub(crate) count: i64,
-    /// Why the first of them is not stored.
-    pub(crate) reason: Option<&'static str>,
+pub(crate) enum DecodeError {
+    #[error("the body is not a valid OTLP request: {0}")]
+    Invalid(String),
+    #[error(
+        "the request has too many spans, log records or attributes; send it in several requests"
+    )]
+    TooManyItems,
+    #[error("there is not enough memory for the decoded request")]
+    NoMemory,
 }
 
-impl Rejected {
-    /// Returns the item, or counts it as rejected.
-    fn accept<T>(&mut self, item: Result<T, &'static str>) -> Option<T> {
-        item.map_err(|reason| {
-            self.count += 1;
-            self.reason.get_or_insert(reason);
-        })
-        .ok()
-    }
-}
+/// Reserves memory for a number of bytes. Returns whether there is enough.
+pub(crate) type Reserve<'a> = &'a dyn Fn(u64) -> bool;
+
+/// How large a request may be once it is decoded, in bytes.
+const MAX_DECODED_BYTES: u64 = 256 << 20;
 
 /// Decodes a trace request into spans of a workspace.
 pub(crate) fn traces(
     body: &[u8],
     encoding: Encoding,
     workspace: Uuid,
-) -> Result<(Vec<NewSpan>, Rejected), DecodeError> {
-    let request: ExportTraceServiceRequest = decode(body, encoding)?;
-    let mut rejected = Rejected::default();
-    let mut spans = Vec::new();
-    for group in request.resource_spans {
+    reserve: Reserve<'_>,
+) -> Result<Items<NewSpan>, DecodeError> {
+    let request: ExportTraceServiceRequest =
+        decode(body, encoding, decoded_size::Message::Traces, reserve)?;
+    let spans = request.resource_spans.into_iter().flat_map(move |group| {
         let resource = group.resource.unwrap_or_default();
-        let resource = span::Resource::new(resource.attributes);
-        for group in group.scope_spans {
-            let scope = group.scope.unwrap_or_default();
-            for item in group.spans {
-                let projected = span::project(item, &resource, &scope, workspace);
-                spans.extend(rejected.accept(projected));
-            }
-        }
-    }
-    Ok((spans, rejected))
+        let resource = Arc::new(span::Resource::new(resource.attributes));
+        group.scope_spans.into_iter().flat_map(move |group| {
+            let resource = Arc::clone(&resource);
+            let scope = span::Scope::new(group.scope.unwrap_or_default());
+            group
+                .spans
+                .into_iter()
+                .map(move |span| span::project(span, &resource, &scope, workspace))
+        })
+    });
+    Ok(Items::new(spans, NewSpan::bytes))
 }
 
 /// Decodes a request of log records.
 pub(crate) fn logs(
     body: &[u8],
     encoding: Encoding,
-) -> Result<(Vec<NewLog>, Rejected), DecodeError> {
-    let request: ExportLogsServiceRequest = decode(body, encoding)?;
-    let mut rejected = Rejected::default();
-    let mut logs = Vec::new();
-    for group in request.resource_logs {
+    reserve: Reserve<'_>,
+) -> Result<Items<NewLog>, DecodeError> {
+    let request: ExportLogsServiceRequest =
+        decode(body, encoding, decoded_size::Message::Logs, reserve)?;
+    let records = request.resource_logs.into_iter().flat_map(|group| {
         let resource = group.resource.unwrap_or_default();
-        let resource = log::Resource::new(resource.attributes, group.schema_url);
-        for group in group.scope_logs {
+        let resource = Arc::new(log::Resource::new(resource.attributes, group.schema_url));
+        group.scope_logs.into_iter().flat_map(move |group| {
+            let resource = Arc::clone(&resource);
             let scope = log::Scope::new(group.scope.unwrap_or_default(), group.schema_url);
-            for record in group.log_records {
-                logs.extend(rejected.accept(log::project(record, &resource, &scope)));
-            }
-        }
-    }
-    Ok((logs, rejected))
+            group.log_records.into_iter().map(move |record| log::project(record, &resource, &scope))
+        })
+    });
+    Ok(Items::new(records, NewLog::bytes))
 }
 
 fn decode<T: Message + Default + DeserializeOwned>(
     body: &[u8],
     encoding: Encoding,
+    request: decoded_size::Message,
+    reserve: Reserve<'_>,
 ) -> Result<T, DecodeError> {
+    let size = match encoding {
+        Encoding::Protobuf => decoded_size::protobuf(body, request),
+        Encoding::Json => decoded_size::json(body),
+    };
+    if size > MAX_DECODED_BYTES {
+        return Err(DecodeError::TooManyItems);
+    }
+    if !reserve(size) {
+        return Err(DecodeError::NoMemory);
+    }
     match encoding {
         // The messages of both errors describe structure and position, not content.
-        Encoding::Protobuf => T::decode(body).map_err(|error| DecodeError(error.to_string())),
-        Encoding::Json => serde_json::from_slice(body).map_err(|error| {
+        Encoding::Protobuf => {
+            T::decode(body).map_err(|error| DecodeError::Invalid(error.to_string()))
+        }
+        // A derived deserializer also reads the fields of an object from an array.
+        Encoding::Json if body.trim_ascii_start().starts_with(b"[") => {
+            Err(DecodeError::Invalid("expected an object".to_owned()))
+        }
+        Encoding::Json => json(body),
+    }
+}
+
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
+    serde_json::from_slice(body)
+        .or_else(|error| {
+            // In the JSON of protobuf, null is the default of any field, and lists may be absent, but few exporters send that.
+            if !error.is_data() {
+                return Err(error);
+            }
+            let mut value = serde_json::from_slice(body)?;
+            normalize(&mut value);
+            serde_json::from_value(value).map_err(|_| error)
+        })
+        .map_err(|error| {
             let place = format!("line {}, column {}", error.line(), error.column());
             let what = match error.classify() {
                 serde_json::error::Category::Data => "unexpected value",
                 serde_json::error::Category::Eof => "unexpected end",
                 _ => "invalid JSON",
             };
-            DecodeError(format!("{what} at {place}"))
-        }),
+            DecodeError::Invalid(format!("{what} at {place}"))
+        })
+}
+
+/// Removes all fields that are null, and adds the lists that arrays and maps need.
+fn normalize(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            for (name, value) in fields {
+                normalize(value);
+                if let Value::Object(list) = value
+                    && ["arrayValue", "kvlistValue"].contains(&name.as_str())
+                {
+                    list.entry("values").or_insert_with(|| Value::Array(Vec::new()));
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(normalize),
+        _ => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
+    use crate::telemetry::Rejected;
+
+    fn spans(body: &[u8], encoding: Encoding) -> (Vec<NewSpan>, Rejected) {
+        let mut items = traces(body, encoding, Uuid::nil(), &|_| true).unwrap();
+        (items.take(u64::MAX), items.rejected().clone())
+    }
 
     /// A request with one chat span, as exporters encode it in JSON.
     pub(in crate::telemetry) fn sample() -> serde_json::Value {
@@ -133,10 +190,10 @@ mod tests {
     #[test]
     fn json_and_protobuf_are_decoded_alike() {
         let json = sample().to_string();
-        let (spans, rejected) = traces(json.as_bytes(), Encoding::Json, Uuid::nil()).unwrap();
+        let (spans, rejected) = spans(json.as_bytes(), Encoding::Json);
         assert_eq!(rejected, Rejected::default());
         let request: ExportTraceServiceRequest = serde_json::from_str(&json).unwrap();
-        let (same, _) = traces(&request.encode_to_vec(), Encoding::Protobuf, Uuid::nil()).unwrap();
+        let (same, _) = self::spans(&request.encode_to_vec(), Encoding::Protobuf);
         assert_eq!(format!("{spans:?}"), format!("{same:?}"));
         let span = &spans[0];
         assert_eq!((span.end_time - span.start_time, span.span_kind), (1_250_000_000, "Client"));
@@ -155,27 +212,85 @@ mod tests {
             let mut request = sample();
             request["resourceSpans"][0]["scopeSpans"][0]["spans"][0][field] = id.into();
             let body = request.to_string();
-            let (spans, rejected) = traces(body.as_bytes(), Encoding::Json, Uuid::nil()).unwrap();
+            let (spans, rejected) = spans(body.as_bytes(), Encoding::Json);
             assert_eq!((spans.len(), rejected.count), (0, 1), "{field}: {id}");
             assert!(rejected.reason.unwrap().contains("ID"));
         }
     }
 
     #[test]
+    fn requests_that_are_small_only_until_they_are_decoded_are_refused() {
+        let spans = ["{}"; 500_000].join(",");
+        let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+        let error = traces(body.as_bytes(), Encoding::Json, Uuid::nil(), &|_| true).err().unwrap();
+        assert!(matches!(error, DecodeError::TooManyItems));
+        let sample = sample().to_string();
+        let refused = traces(sample.as_bytes(), Encoding::Json, Uuid::nil(), &|_| false);
+        assert!(matches!(refused, Err(DecodeError::NoMemory)));
+    }
+
+    #[test]
+    fn json_of_several_exporters_is_accepted() {
+        for (path, value) in [
+            ("/resourceSpans/0/resource", json!(null)),
+            ("/resourceSpans/0/scopeSpans/0/scope", json!({})),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/status", json!({})),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/parentSpanId", json!("")),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/parentSpanId", json!("0000000000000000")),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/parentSpanId", json!(null)),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/attributes", json!(null)),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/traceState", json!(null)),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/droppedAttributesCount", json!(0)),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/startTimeUnixNano", json!(1)),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/kind", json!(99)),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/attributes/0/value", json!({})),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/attributes/0/value", json!(null)),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/attributes/0/value", json!({"doubleValue": 1})),
+            ("/resourceSpans/0/scopeSpans/0/spans/0/attributes/0/value", json!({"arrayValue": {}})),
+            (
+                "/resourceSpans/0/scopeSpans/0/spans/0/attributes/0/value",
+                json!({"bytesValue": "AQI="}),
+            ),
+            (
+                "/resourceSpans/0/scopeSpans/0/spans/0/attributes/0/value",
+                json!({"kvlistValue": {"values": [
+                {"key": "a", "value": {"intValue": "9223372036854775807"}}]}}),
+            ),
+        ] {
+            let mut request = sample();
+            let (parent, name) = path.rsplit_once('/').unwrap();
+            request.pointer_mut(parent).unwrap()[name] = value;
+            let (spans, rejected) = spans(request.to_string().as_bytes(), Encoding::Json);
+            assert_eq!((spans.len(), rejected.count), (1, 0), "{path}");
+            assert_eq!(spans[0].parent_span_id, "", "{path}");
+        }
+        for body in [
+            "{}",
+            r#"{"resourceSpans":[]}"#,
+            r#"{"resourceSpans":[{}]}"#,
+            r#"{"resourceSpans":null}"#,
+        ] {
+            assert_eq!(spans(body.as_bytes(), Encoding::Json).0.len(), 0, "{body}");
+        }
+    }
+
+    #[test]
     fn invalid_bodies_are_described_without_their_content() {
         for body in ["{\"resourceSpans\": \"secret text\"}", "secret", "{"] {
-            let error = traces(body.as_bytes(), Encoding::Json, Uuid::nil()).unwrap_err();
+            let error =
+                traces(body.as_bytes(), Encoding::Json, Uuid::nil(), &|_| true).err().unwrap();
             assert!(!error.to_string().contains("secret"), "{error}");
         }
-        assert!(traces(b"\xff\xff", Encoding::Protobuf, Uuid::nil()).is_err());
+        assert!(traces(b"\xff\xff", Encoding::Protobuf, Uuid::nil(), &|_| true).is_err());
     }
 
     proptest! {
         #[test]
         fn arbitrary_bytes_do_not_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = traces(&body, Encoding::Protobuf, Uuid::nil());
-            let _ = traces(&body, Encoding::Json, Uuid::nil());
-            let _ = logs(&body, Encoding::Protobuf);
+            for encoding in [Encoding::Protobuf, Encoding::Json] {
+                let _ = traces(&body, encoding, Uuid::nil(), &|_| true).map(|mut spans| spans.take(u64::MAX));
+                let _ = logs(&body, encoding, &|_| true).map(|mut records| records.take(u64::MAX));
+            }
         }
     }
 }

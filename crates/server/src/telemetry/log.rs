@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use serde_json::Value;
 
 use super::attributes::{Attributes, optional_text};
-use super::span::{hex_id, nanoseconds};
+use super::span::{check_shared, hex_id, nanoseconds};
 use crate::storage::{NewEvaluation, NewLog};
 
 /// The name of events that report an evaluation of a span.
@@ -65,13 +65,11 @@ pub(super) fn project(
     resource: &Resource,
     scope: &Scope,
 ) -> Result<NewLog, &'static str> {
-    let id = |id: &[u8], length, reason| match id {
-        // A record need not belong to a trace.
-        [] => Ok(String::new()),
-        id => hex_id(id, length).ok_or(reason),
-    };
-    let trace_id = id(&record.trace_id, 16, "the trace ID of a log record is invalid")?;
-    let span_id = id(&record.span_id, 8, "the span ID of a log record is invalid")?;
+    check_shared(&[&resource.attributes, &resource.schema_url])?;
+    check_shared(&[&scope.name, &scope.version, &scope.attributes, &scope.schema_url])?;
+    // A record need not belong to a span, and OTLP demands that an invalid ID is treated as absent.
+    let trace_id = hex_id(&record.trace_id, 16).unwrap_or_default();
+    let span_id = hex_id(&record.span_id, 8).unwrap_or_default();
     let time = match record.time_unix_nano {
         0 => record.observed_time_unix_nano,
         time => time,
@@ -85,7 +83,7 @@ pub(super) fn project(
     };
     let is_evaluation = event_name == EVALUATION || body == EVALUATION;
     if is_evaluation && (trace_id.is_empty() || span_id.is_empty()) {
-        return Err("an evaluation has no trace ID or no span ID");
+        return Err("an evaluation has no valid trace ID or span ID");
     }
     Ok(NewLog {
         timestamp: nanoseconds(time),

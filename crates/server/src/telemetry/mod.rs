@@ -5,10 +5,13 @@
 
 mod attributes;
 mod decode;
+mod decoded_size;
 mod event;
+mod items;
 mod log;
 mod messages;
 mod span;
 
-pub(crate) use decode::{DecodeError, Encoding, Rejected, logs, traces};
+pub(crate) use decode::{DecodeError, Encoding, Reserve, logs, traces};
 pub(crate) use event::{fixture_fields, messages};
+pub(crate) use items::{Items, Rejected};

@@ -17,11 +17,34 @@ const LLM_OPERATIONS: [&str; 3] = ["chat", "text_completion", "generate_content"
 /// Namespace of the ids of events.
 const EVENTS: Uuid = Uuid::from_u128(0x7c1f_3d0e_52a9_5b0c_9a4e_2f6d_8b11_c0de);
 
+/// How many bytes the attributes of a resource or a scope may take. They are stored with each of its items.
+const MAX_SHARED_BYTES: usize = 64 << 10;
+
 /// What all spans of a resource share.
 pub(super) struct Resource {
     service_name: String,
     environment: String,
     attributes: String,
+}
+
+/// What all spans of an instrumentation scope share.
+pub(super) struct Scope {
+    name: String,
+    version: String,
+}
+
+impl Scope {
+    pub(super) fn new(scope: InstrumentationScope) -> Self {
+        Self { name: scope.name, version: scope.version }
+    }
+}
+
+/// Fails if what a resource or a scope shares with its items is too large.
+pub(super) fn check_shared(shared: &[&String]) -> Result<(), &'static str> {
+    match shared.iter().map(|text| text.len()).sum::<usize>() {
+        0..=MAX_SHARED_BYTES => Ok(()),
+        _ => Err("the attributes of a resource or a scope are larger than 64 KiB"),
+    }
 }
 
 impl Resource {
@@ -58,9 +81,10 @@ pub(super) fn nanoseconds(time: u64) -> i64 {
 pub(super) fn project(
     span: Span,
     resource: &Resource,
-    scope: &InstrumentationScope,
+    scope: &Scope,
     workspace: Uuid,
 ) -> Result<NewSpan, &'static str> {
+    check_shared(&[&resource.attributes, &scope.name, &scope.version])?;
     let trace_id = hex_id(&span.trace_id, 16).ok_or("the trace ID of a span is invalid")?;
     let span_id = hex_id(&span.span_id, 8).ok_or("the span ID of a span is invalid")?;
     let start_time = nanoseconds(span.start_time_unix_nano);
@@ -279,8 +303,13 @@ mod tests {
             events,
             ..Span::default()
         };
-        project(span, &Resource::new(Vec::new()), &InstrumentationScope::default(), Uuid::nil())
-            .unwrap()
+        project(
+            span,
+            &Resource::new(Vec::new()),
+            &Scope::new(InstrumentationScope::default()),
+            Uuid::nil(),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Imports from all sources.
 
-use mistral_datasets_server::{Limits, ServerConfig};
+use mistral_datasets_server::{Generation, Limits, ServerConfig};
 use mistral_datasets_types::{DatasetRecord, ImportTask, ListTasksResponse};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -73,7 +73,7 @@ async fn empty_file_imports_nothing() {
 
 #[tokio::test]
 async fn invalid_line_fails_the_whole_import() {
-    let api = Api::start().await;
+    let api = Api::start_with(ServerConfig::default().generation(Generation::G1)).await;
     let dataset = api.create_dataset("Invalid lines").await;
     let kept = api.create_record(&dataset, "kept").await;
     let good = "{\"messages\": [{\"role\": \"user\"}]}\n";

@@ -6,7 +6,7 @@ use mistral_datasets_server::{ApiKey, ServerConfig};
 use mistral_datasets_types::{Dataset, DatasetRecord, File, ImportTask};
 use serde_json::{Value, json};
 
-use crate::support::{Api, DATASETS, Response, records_path, send};
+use crate::support::{Api, DATASETS, Response, judge_definition, records_path, send};
 
 /// How often each client calls every operation.
 const ROUNDS: usize = 4;
@@ -110,7 +110,7 @@ impl Operation {
             }
             "update_record_payload" => json!({"payload": payload}),
             "update_record_properties" => json!({"properties": {"by": writer}}),
-            "judge_record" => json!({"judge_definition": {"name": writer}}),
+            "judge_record" => json!({"judge_definition": judge_definition()}),
             other => panic!("add a request body for {other}"),
         })
     }

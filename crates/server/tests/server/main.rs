@@ -14,6 +14,7 @@ mod explorer;
 mod exports;
 mod faults;
 mod files;
+mod generations;
 mod hostile;
 mod import_queue;
 mod imports;

@@ -236,8 +236,10 @@ fn invalid_bodies_are_rejected_and_write_nothing() {
     check(100, value(), async |api, dataset, text| {
         let path = records_path(dataset);
         let body = json!({"payload": {"messages": []}}).to_string();
+        // Any object is a payload, but an array is not.
+        let payload = format!("[{text}]");
         for body in
-            [text.clone(), format!("{text} {text}"), body.replace("{\"messages\":[]}", &text)]
+            [text.clone(), format!("{text} {text}"), body.replace("{\"messages\":[]}", &payload)]
         {
             let response = api.post(&path, body).await;
             response.error(422, "VALIDATION_ERROR");

@@ -5,7 +5,7 @@ use mistral_datasets_types::{DatasetRecord, RecordSource};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Api, RECORDS, records_path};
+use crate::support::{Api, RECORDS, judge_definition, records_path};
 
 /// Valid JSON that many parsers do not preserve.
 const PAYLOAD: &str = r#"{ "z": 12345678901234567890123, "messages" : [ {"role":"user", "content":"a\u0000\ud83d\ude00\ud800 😀"} ],
@@ -49,7 +49,8 @@ async fn payload_and_properties_are_replaced_independently() {
 
 #[tokio::test]
 async fn invalid_payloads_are_rejected_with_the_path_of_the_field() {
-    let api = Api::start().await;
+    // The strictest generation.
+    let api = Api::start_with(ServerConfig::default().generation(Generation::G1)).await;
     let dataset = api.create_dataset("Refused").await;
     let record = api.create_record(&dataset, "kept").await;
     for (payload, problem) in [
@@ -88,20 +89,6 @@ async fn invalid_payloads_are_rejected_with_the_path_of_the_field() {
     let missing = api.post(&records_path(&dataset), r#"{"payload": {"messages": []}}"#).await;
     assert_eq!(missing.error(422, "VALIDATION_ERROR"), "properties: required");
     assert_eq!(api.records(&dataset).await, [record]);
-}
-
-#[tokio::test]
-async fn newer_generations_accept_any_object_without_properties() {
-    for generation in [Generation::G2, Generation::G3] {
-        let api = Api::start_with(ServerConfig::default().generation(generation)).await;
-        let dataset = api.create_dataset("Relaxed").await;
-        let body = r#"{"payload": {"anything": [1]}}"#;
-        let record: DatasetRecord = api.post(&records_path(&dataset), body).await.json(201);
-        assert_eq!(record.payload.get(), r#"{"anything": [1]}"#);
-        assert_eq!(record.properties.get(), "{}");
-        let response = api.post(&records_path(&dataset), r#"{"payload": []}"#).await;
-        response.error(422, "VALIDATION_ERROR");
-    }
 }
 
 #[tokio::test]
@@ -177,15 +164,16 @@ async fn bulk_delete_is_atomic() {
 }
 
 #[tokio::test]
-async fn judging_is_not_supported() {
+async fn judging_is_not_supported_without_an_endpoint() {
     let api = Api::start().await;
     let dataset = api.create_dataset("Judged").await;
     let record = api.create_record(&dataset, "hello").await;
     let judge =
         async |id: Uuid, body: &str| api.post(&format!("{RECORDS}/{id}/live-judging"), body).await;
-    let message = judge(record.id, r#"{"judge_definition": {"name": "x"}}"#).await;
-    assert!(message.error(400, "FEATURE_NOT_SUPPORTED").contains("judging"));
-    let unknown = judge(Uuid::now_v7(), r#"{"judge_definition": {}}"#).await;
+    let valid = json!({"judge_definition": judge_definition()}).to_string();
+    let message = judge(record.id, &valid).await;
+    assert!(message.error(400, "FEATURE_NOT_SUPPORTED").contains("`--judge-url URL`"));
+    let unknown = judge(Uuid::now_v7(), &valid).await;
     unknown.error(404, "DATASET_RECORD_NOT_FOUND");
     let response = judge(record.id, r#"{"judge_definition": []}"#).await;
     assert!(response.error(422, "VALIDATION_ERROR").starts_with("judge_definition: "));

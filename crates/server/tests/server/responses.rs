@@ -76,7 +76,7 @@ async fn unknown_routes_and_methods_return_api_errors() {
     {
         api.get(path).await.error(404, "UNKNOWN_ERROR");
     }
-    let unknown = "/v1/observability/datasets/x/imports/from-spans";
+    let unknown = "/v1/observability/datasets/x/imports/from-elsewhere";
     api.post(unknown, "{}").await.error(404, "UNKNOWN_ERROR");
     for (method, path, allowed) in [
         (Method::PUT, DATASETS.to_owned(), "GET,HEAD,POST"),

@@ -237,3 +237,15 @@ pub async fn eventually<T>(mut find: impl AsyncFnMut() -> Option<T>) -> T {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+/// Returns a definition of a judge.
+pub fn judge_definition() -> Value {
+    json!({
+        "name": "Polite",
+        "description": "",
+        "model_name": "m",
+        "output": {"type": "REGRESSION", "min_description": "Rude", "max_description": "Polite"},
+        "instructions": "Is this polite? {{ assistant_message }}",
+        "tools": [],
+    })
+}

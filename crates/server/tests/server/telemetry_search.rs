@@ -361,6 +361,8 @@ async fn logs_are_listed_in_either_order() {
     let records =
         (0..5).map(|second| log(second, &format!("line {second}"), json!({"n": second}))).collect();
     send_logs(&api, records).await;
+    let mut of_trace = log(9, "line 9", json!({}));
+    of_trace["traceId"] = "ab".repeat(16).into();
     let bodies = |found: &Value| ids(&found["logs"]["results"], "body").replace("line ", "");
     let find = async |body: Value, query: &str| -> Value {
         api.post(&format!("{LOGS}/search?{query}"), body.to_string()).await.json(200)
@@ -381,6 +383,12 @@ async fn logs_are_listed_in_either_order() {
     for key in required_keys("GetLog") {
         assert!(record.get(&key).is_some(), "{key} is missing");
     }
+    send_logs(&api, vec![of_trace]).await;
+    let of_trace = format!("trace_id = '{}' AND body LIKE 'line _'", "ab".repeat(16));
+    assert_eq!(bodies(&find(json!({"search_expression": of_trace}), "").await), "9");
+    let without = "trace_id = '' AND body != 'line 0'";
+    let found = find(json!({"search_expression": without}), "page_size=2").await;
+    assert_eq!(bodies(&found), "4 3");
     api.post(&format!("{LOGS}/search"), "{\"order\": \"up\"}").await.error(422, "VALIDATION_ERROR");
 }
 

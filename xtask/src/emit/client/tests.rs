@@ -97,7 +97,7 @@ fn searches_have_pagers_with_cursors_and_are_started_as_reads() {
             "self.client.start_read(\"search_spans\")?",
             "pub fn from(mut self, from: impl IntoOption<DateTime<Utc>>) -> Self {",
             "checks.expression(\"search_expression\", value)?;",
-            "let from = chrono::Utc::now() - chrono::TimeDelta::hours(1);",
+            ".from(chrono::Utc::now() - chrono::TimeDelta::hours(1))",
         ],
     );
     let judges = client_file("generated/judges.rs");

@@ -19,8 +19,9 @@ pub fn emit(model: &Model) -> String {
          from typing import TYPE_CHECKING\n\n\
          # `resources` is imported on first use, so annotations name it in full.\n\
          import mistral_datasets\n\
+         from mistral_datasets._native import Client\n\
          from mistral_datasets._resource import resource_property\n\n\
-         if TYPE_CHECKING:\n    import mistral_datasets.resources\n    from mistral_datasets._native import Client\n\n\
+         if TYPE_CHECKING:\n    import mistral_datasets.resources\n\n\
          __all__ = [\"Groups\", \"Observability\"]\n\n\n\
          class Groups:\n    \"\"\"The resources of a client, which are created on first access.\"\"\"\n\n\
          \x20   _client: Client\n",

@@ -57,7 +57,13 @@ pub fn emit(model: &Model) -> Result<String, String> {
         let _ = writeln!(text, "    \"{name}\",");
     }
     text.push_str("]\n");
-    Ok(text + &classes)
+    text.push_str(&classes);
+    text.push_str("\n\nBY_GROUP: dict[str, type[object]] = {\n");
+    for group in model.groups() {
+        let _ = writeln!(text, "    \"{group}\": {},", class(model, group));
+    }
+    text.push_str("}\n\"\"\"The classes by the names of the groups, for error messages.\"\"\"\n");
+    Ok(text)
 }
 
 /// Emits the class of a resource group.

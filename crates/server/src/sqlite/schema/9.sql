@@ -70,6 +70,7 @@ CREATE UNIQUE INDEX spans_by_trace ON spans (workspace, trace_id, span_id);
 CREATE INDEX spans_by_time ON spans (workspace, start_time);
 CREATE INDEX spans_by_model ON spans (workspace, request_model, start_time);
 CREATE INDEX spans_by_operation ON spans (workspace, operation_name, start_time);
+CREATE INDEX spans_by_arrival ON spans (arrived_at);
 CREATE INDEX spans_by_conversation ON spans (workspace, conversation_id, start_time);
 
 -- Summaries of traces, updated in the transaction that inserts their spans.
@@ -81,9 +82,6 @@ CREATE TABLE traces (
     trace_id TEXT NOT NULL,
     root_span_id TEXT NOT NULL,
     root_span_name TEXT NOT NULL,
-    -- Whether the root span has a parent that did not arrive, and when it started: a span that precedes it becomes the root.
-    root_has_parent INTEGER NOT NULL,
-    root_start_time INTEGER NOT NULL,
     start_time INTEGER NOT NULL,
     end_time INTEGER NOT NULL,
     duration_ns INTEGER NOT NULL,
@@ -94,9 +92,8 @@ CREATE TABLE traces (
     agent_id TEXT NOT NULL,
     agent_name TEXT NOT NULL,
     status_code TEXT NOT NULL,
-    -- The status message of the failed span that started first, and when it started.
+    -- The status message of the failed span that started first.
     error_message TEXT NOT NULL,
-    error_time INTEGER NOT NULL,
     error_count INTEGER NOT NULL,
     span_count INTEGER NOT NULL,
     gen_ai_span_count INTEGER NOT NULL,
@@ -110,13 +107,12 @@ CREATE TABLE traces (
     cache_creation_input_tokens INTEGER NOT NULL,
     models_used TEXT NOT NULL,
     tools_used TEXT NOT NULL,
-    -- When the first and the last turn started.
-    first_turn_time INTEGER NOT NULL,
-    last_turn_time INTEGER NOT NULL,
     first_turn_last_input_message TEXT NOT NULL,
     first_turn_last_output_message TEXT NOT NULL,
     last_turn_last_input_message TEXT NOT NULL,
-    last_turn_last_output_message TEXT NOT NULL
+    last_turn_last_output_message TEXT NOT NULL,
+    -- Which spans the columns were taken from; see `traces.rs`.
+    origins BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX traces_by_trace ON traces (workspace, trace_id);
 CREATE INDEX traces_by_time ON traces (workspace, start_time);
@@ -144,6 +140,7 @@ CREATE TABLE logs (
     scope_attributes TEXT NOT NULL,
     log_attributes TEXT NOT NULL
 ) STRICT;
+CREATE INDEX logs_by_arrival ON logs (arrived_at);
 CREATE INDEX logs_by_time ON logs (workspace, timestamp);
 CREATE INDEX logs_by_trace ON logs (workspace, trace_id, timestamp) WHERE trace_id <> '';
 
@@ -163,6 +160,7 @@ CREATE TABLE span_evaluations (
     explanation TEXT NOT NULL,
     metadata TEXT NOT NULL
 ) STRICT;
+CREATE INDEX span_evaluations_by_arrival ON span_evaluations (arrived_at);
 CREATE INDEX span_evaluations_by_time ON span_evaluations (workspace, timestamp);
 CREATE INDEX span_evaluations_by_span ON span_evaluations (workspace, trace_id, span_id, evaluation_name, timestamp);
 
@@ -193,9 +191,14 @@ CREATE TABLE events_2 (
     request_messages TEXT,
     response_messages TEXT
 ) STRICT;
-INSERT INTO events_2 (id, workspace, name, created_at, nb_messages, extra_fields, request_messages, response_messages)
-SELECT rowid, workspace, name, 0, json_array_length(request_messages) + json_array_length(response_messages), extra_fields,
-    request_messages, response_messages
+-- Earlier versions did not store when a fixture was inserted.
+INSERT INTO events_2 (id, workspace, name, created_at, correlation_id, model_name, nb_messages, invoked_tools, enabled_tools,
+    extra_fields, request_messages, response_messages)
+SELECT rowid, workspace, name, 0,
+    CASE json_type(extra_fields, '$.correlation_id') WHEN 'text' THEN json_extract(extra_fields, '$.correlation_id') END,
+    CASE json_type(extra_fields, '$.model_name') WHEN 'text' THEN json_extract(extra_fields, '$.model_name') END,
+    json_array_length(request_messages) + json_array_length(response_messages), '[]', '[]',
+    extra_fields, request_messages, response_messages
 FROM events;
 DROP TABLE events;
 ALTER TABLE events_2 RENAME TO events;

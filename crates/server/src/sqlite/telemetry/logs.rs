@@ -3,9 +3,23 @@
 use rusqlite::{Connection, params};
 
 use super::traces;
+use crate::sqlite::budget::Cost;
 use crate::sqlite::workspaces;
 use crate::storage::{NewEvaluation, NewLog, Sender, StorageError};
 use crate::time::Timestamp;
+
+/// The indexes of a record, and those of an evaluation with the row of the trace that counts it.
+const INDEXES: [u64; 2] = [3, 10];
+
+/// Returns an upper bound of the cost of inserting records: in the worst case, each changes another page of every index.
+pub(super) fn cost(logs: &[NewLog]) -> Cost {
+    let bytes = logs.iter().map(NewLog::bytes).sum();
+    let count = logs.len() as u64;
+    let evaluations = logs.iter().filter(|log| log.evaluation.is_some()).count() as u64;
+    let [log_indexes, evaluation_indexes] = INDEXES;
+    let pages = count * log_indexes + evaluations * evaluation_indexes;
+    [Cost::insert(count + evaluations, bytes), Cost::pages(pages)].into_iter().sum()
+}
 
 pub(super) fn insert(
     connection: &Connection,
@@ -61,7 +75,7 @@ fn insert_evaluation(
         .prepare_cached(
             "INSERT INTO span_evaluations (workspace, user_id, arrived_at, trace_id, span_id, response_id, conversation_id, \
                 timestamp, evaluation_name, score_value, score_label, explanation, metadata) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(nullif(?7, ''), (SELECT conversation_id FROM spans \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(nullif(?7, ''), (SELECT substr(conversation_id, 1, 1024) FROM spans \
                 WHERE workspace = ?1 AND trace_id = ?4 AND span_id = ?5), ''), ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![

@@ -1,10 +1,11 @@
 //! Inserts spans, together with their events and the summaries of their traces.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, params};
 
 use super::{events, traces};
+use crate::sqlite::budget::Cost;
 use crate::sqlite::workspaces;
 use crate::storage::{NewSpan, Sender, StorageError};
 use crate::time::Timestamp;
@@ -21,6 +22,25 @@ const INSERT: &str = "INSERT INTO spans (workspace, user_id, arrived_at, trace_i
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, \
      ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45, ?46, ?47, ?48, \
      ?49, ?50, ?51, ?52, ?53, ?54, ?55, ?56, ?57, ?58) ON CONFLICT (workspace, trace_id, span_id) DO NOTHING";
+
+/// The indexes of a span, of an event, and of a trace.
+const INDEXES: [u64; 3] = [6, 4, 4];
+
+/// Returns an upper bound of the cost of inserting spans: in the worst case, each changes another page of every index.
+pub(super) fn cost(spans: &[NewSpan]) -> Cost {
+    let bytes = spans.iter().map(NewSpan::bytes).sum();
+    let count = spans.len() as u64;
+    let events = spans.iter().filter(|span| span.event.is_some()).count() as u64;
+    let traces: HashSet<&str> = spans.iter().map(|span| &*span.trace_id).collect();
+    let traces = traces.len() as u64;
+    let [span_indexes, event_indexes, trace_indexes] = INDEXES;
+    let pages = count * span_indexes + events * event_indexes + traces * trace_indexes;
+    let is_named = spans.iter().any(|span| !span.conversation_id.is_empty());
+    let named = if is_named { traces::MAX_NAMED } else { 0 };
+    let rows = Cost::insert(count + events, bytes);
+    let summaries = Cost::insert(traces, traces * traces::MAX_BYTES);
+    [rows, summaries, Cost::pages(pages + named)].into_iter().sum()
+}
 
 pub(super) fn insert(
     connection: &Connection,

@@ -3,7 +3,7 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::filter::{ValueSql, push_filter, table, value};
+use super::filter::{ValueSql, from_clause, push_filter, table, value};
 use crate::search::{Aggregate, Kind, Target};
 use crate::sqlite::event_filter::Query;
 use crate::sqlite::workspaces;
@@ -75,7 +75,7 @@ pub(super) fn aggregate(
     }
     let keys = columns.len();
     columns.push(metric(&mut query, aggregation));
-    query.push(&format!("SELECT {} FROM {} t WHERE ", columns.join(", "), table(filter.entity)));
+    query.push(&format!("SELECT {} FROM {} WHERE ", columns.join(", "), from_clause(filter)));
     push_filter(&mut query, workspace, filter);
     if keys > 0 {
         let keys: Vec<_> = (1..=keys).map(|key| key.to_string()).collect();
@@ -238,8 +238,8 @@ pub(super) fn values(
     let mut query = Query::default();
     let value = value(&mut query, "t", target).sql;
     query.push(&format!(
-        "WITH newest AS (SELECT {value} AS value FROM {} t WHERE ",
-        table(filter.entity)
+        "WITH newest AS (SELECT {value} AS value FROM {} WHERE ",
+        from_clause(filter)
     ));
     push_filter(&mut query, workspace, filter);
     let rows = query.bind(EXAMINED_ROWS);

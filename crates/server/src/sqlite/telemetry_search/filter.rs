@@ -20,6 +20,51 @@ pub(super) fn table(entity: Entity) -> &'static str {
     }
 }
 
+/// Returns what follows FROM in a query for the rows that match a filter.
+///
+/// SQLite knows nothing about how selective the indexes are, and prefers one that has the order of the listing. Where a condition
+/// selects much fewer rows, its index is named.
+pub(super) fn from_clause(filter: &TelemetryFilter) -> String {
+    let table = table(filter.entity);
+    match index(filter) {
+        Some(index) => format!("{table} t INDEXED BY {index}"),
+        None => format!("{table} t"),
+    }
+}
+
+fn index(filter: &TelemetryFilter) -> Option<&'static str> {
+    let indexes: &[_] = match filter.entity {
+        Entity::Spans => &[
+            ("trace_id", "spans_by_trace"),
+            ("conversation_id", "spans_by_conversation"),
+            ("request_model", "spans_by_model"),
+        ],
+        Entity::Traces => &[("trace_id", "traces_by_trace")],
+        Entity::Logs => &[("trace_id", LOGS_BY_TRACE)],
+        Entity::Evaluations => &[("trace_id", "span_evaluations_by_span")],
+    };
+    let is_required = |name: &str| {
+        let of_filter = name == "trace_id" && filter.trace_id.is_some();
+        of_filter || filter.expression.as_ref().is_some_and(|expression| requires(expression, name))
+    };
+    indexes.iter().find(|(name, _)| is_required(name)).map(|(_, index)| *index)
+}
+
+/// The index of log records that have a trace.
+const LOGS_BY_TRACE: &str = "logs_by_trace";
+
+/// Returns whether everything that matches an expression has a certain text in a field, which is not empty.
+fn requires(expression: &Expression, name: &str) -> bool {
+    match expression {
+        Expression::And(parts) => parts.iter().any(|part| requires(part, name)),
+        Expression::Test(Test {
+            target,
+            condition: Condition::Compare(Comparison::Eq, Operand::Text(text)),
+        }) => target.field.name == name && !text.is_empty(),
+        Expression::Or(_) | Expression::Not(_) | Expression::Test(_) => false,
+    }
+}
+
 /// Appends the condition for the rows of a workspace that match a filter.
 pub(super) fn push_filter(query: &mut Query, workspace: i64, filter: &TelemetryFilter) {
     let workspace = query.bind(workspace);
@@ -27,6 +72,10 @@ pub(super) fn push_filter(query: &mut Query, workspace: i64, filter: &TelemetryF
     if let Some(trace_id) = &filter.trace_id {
         let trace_id = query.bind(trace_id.clone());
         query.push(&format!(" AND t.trace_id = {trace_id}"));
+    }
+    if index(filter) == Some(LOGS_BY_TRACE) {
+        // The index has only these.
+        query.push(" AND t.trace_id <> ''");
     }
     let time = filter.entity.time();
     for (bound, operator) in [(filter.from, ">="), (filter.to, "<")] {
@@ -126,7 +175,7 @@ fn condition(query: &mut Query, entity: Entity, test: &Test) -> String {
     if entity == Entity::Traces && test.target.key.is_some() {
         let sql = condition_in(query, "s", Entity::Spans, test);
         return format!(
-            "EXISTS (SELECT 1 FROM spans s WHERE s.workspace = t.workspace AND s.trace_id = t.trace_id AND {sql})"
+            "EXISTS (SELECT 1 FROM spans s INDEXED BY spans_by_trace WHERE s.workspace = t.workspace AND s.trace_id = t.trace_id AND {sql})"
         );
     }
     condition_in(query, "t", entity, test)
