@@ -20,7 +20,6 @@ mod shutdown;
 #[cfg(target_os = "linux")]
 mod small_disk;
 mod telemetry;
-mod telemetry_kills;
 mod worker;
 
 use std::path::Path;

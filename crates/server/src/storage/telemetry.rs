@@ -194,12 +194,6 @@ pub(crate) struct NewEvaluation {
 impl NewLog {
     /// Returns the size of all text in bytes.
     pub(crate) fn bytes(&self) -> u64 {
-        let evaluation = self
-            .evaluation
-            .as_ref()
-            .map_or(0, |evaluation| evaluation.explanation.len() + evaluation.metadata.len() + 512);
-        let long =
-            [&self.body, &self.resource_attributes, &self.scope_attributes, &self.log_attributes];
         let evaluation = self.evaluation.as_ref().map_or(0, |evaluation| {
             // The other columns are attributes, and no longer than these. The name is in an index, too.
             2 * self.log_attributes.len() + evaluation.metadata.len() + 512
