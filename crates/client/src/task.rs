@@ -40,7 +40,7 @@ impl TaskHandle {
     /// Fetches the task's current state.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if the task does not exist, and the errors that any call can return.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the task does not exist, and the errors that any call can return.
     pub fn refresh(&self) -> RefreshTask {
         RefreshTask(self.clone())
     }
@@ -84,8 +84,8 @@ impl SingleRequest for RefreshTask {}
 /// The task is polled with increasing delays. A status that this version does not know counts as still running.
 ///
 /// # Errors
-/// [`TaskFailed`](ErrorKind::TaskFailed) with the server's message if the status is FAILED, CANCELED, TERMINATED or
-/// TIMED_OUT. [`Timeout`](ErrorKind::Timeout) if the task is still running when the timeout expires; it keeps running and
+/// [`TaskFailed`](crate::ErrorKind::TaskFailed) with the server's message if the status is FAILED, CANCELED, TERMINATED or
+/// TIMED_OUT. [`Timeout`](crate::ErrorKind::Timeout) if the task is still running when the timeout expires; it keeps running and
 /// can be waited for again. [`Error::task`] returns the task in both cases. Polling can also fail with the errors that any
 /// call can return.
 #[must_use = "waiting starts when it is awaited"]

@@ -56,8 +56,8 @@ impl<T: Send + 'static> Pages<T> {
     /// Returns the next page, or `None` at the end.
     ///
     /// # Errors
-    /// The errors of the listing call, and [`Conflict`](ErrorKind::Conflict) if items may have been missed; see
-    /// [`strict`](Pager::strict). The stream ends after an error.
+    /// The errors of the listing call, and [`Conflict`](crate::ErrorKind::Conflict) if items may have been missed; see
+    /// [`strict`](crate::Pager::strict). The stream ends after an error.
     pub async fn next(&mut self) -> Option<Result<Page<T>, Error>> {
         std::future::poll_fn(|context| self.poll_page(context)).await
     }
