@@ -60,9 +60,7 @@ def test_guide_runs(tmp_path, environment):
             for path in tmp_path.glob("*.py"):
                 path.write_text(path.read_text("utf-8").replace("$URL", url), "utf-8")
             script = "\n".join([exports, *commands]).replace(URL, url)
-            result = subprocess.run(
-                ["sh", "-exc", script], **options, stderr=subprocess.PIPE, timeout=120, check=False
-            )
+            result = subprocess.run(["sh", "-exc", script], **options, stderr=subprocess.PIPE, timeout=120, check=False)
         finally:
             server.terminate()
             server.wait()

@@ -59,11 +59,10 @@ pub struct DefinitionOptions {
 impl DefinitionOptions {
     /// Returns the definition of a new judge.
     pub fn complete(self, name: Option<String>) -> Result<CreateJudgeRequest, CliError> {
-        let defaults = json!({"description": "", "tools": []});
-        let (Value::Object(mut definition), file) = (defaults, self.read_file()?) else {
-            unreachable!("the defaults are an object");
-        };
-        definition.extend(file);
+        let defaults = [("description", json!("")), ("tools", json!([]))];
+        let defaults = defaults.map(|(key, value)| (key.to_owned(), value));
+        let mut definition = Map::from_iter(defaults);
+        definition.extend(self.read_file()?);
         self.apply(definition, name)
     }
 
