@@ -179,7 +179,7 @@ fn span(number: usize) -> Span {
     Span {
         trace_id: trace.to_be_bytes().to_vec(),
         span_id: (number as u64 + 1).to_be_bytes().to_vec(),
-        parent_span_id: if number % SPANS_PER_TRACE == 0 {
+        parent_span_id: if number.is_multiple_of(SPANS_PER_TRACE) {
             Vec::new()
         } else {
             ((number - number % SPANS_PER_TRACE) as u64 + 1).to_be_bytes().to_vec()
