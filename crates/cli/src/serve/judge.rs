@@ -18,7 +18,7 @@ pub struct JudgeOptions {
     #[arg(long, value_name = "URL")]
     judge_url: Option<String>,
     /// The environment variable with the API key for `--judge-url`
-    #[arg(long, value_name = "NAME", requires = "judge_url")]
+    #[arg(long, value_name = "NAME")]
     judge_key_env: Option<String>,
     /// How long a judgement may take, including retries
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = crate::seconds::parse)]
@@ -26,14 +26,22 @@ pub struct JudgeOptions {
     /// A TOML file that maps the models of judges to models of `--judge-url`
     ///
     /// Each line is an assignment such as `mistral-medium-latest = "llama3.1:8b"`. Other models keep their name.
-    #[arg(long, value_name = "FILE", requires = "judge_url")]
+    #[arg(long, value_name = "FILE")]
     judge_model_map: Option<PathBuf>,
 }
 
 impl JudgeOptions {
     /// Returns the endpoint, if one is given.
     pub fn endpoint(self) -> Result<Option<JudgeEndpoint>, CliError> {
-        let Some(url) = self.judge_url else { return Ok(None) };
+        // Not `requires` of clap, because each option of a configuration file is also validated on its own.
+        let Some(url) = self.judge_url else {
+            return match self.judge_key_env.is_some() || self.judge_model_map.is_some() {
+                true => Err(CliError::Argument(
+                    "`--judge-key-env` and `--judge-model-map` need `--judge-url`".to_owned(),
+                )),
+                false => Ok(None),
+            };
+        };
         let key = self.judge_key_env.as_deref().map(key).transpose()?;
         let models = self.judge_model_map.as_deref().map(models).transpose()?.unwrap_or_default();
         Ok(Some(JudgeEndpoint::new(url).key(key).timeout(self.judge_timeout).models(models)))

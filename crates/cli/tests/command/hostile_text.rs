@@ -106,7 +106,7 @@ fn exit_code_with_closed_pipe(server: &TestServer, closed: Closed, arguments: &[
 
 #[test]
 fn a_closed_pipe_does_not_change_the_exit_code() {
-    let server = TestServer::start(&["--memory"]);
+    let server = TestServer::start(&["--memory", "--generation", "g1"]);
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let (valid, invalid, rejected) =

@@ -232,7 +232,7 @@ fn unusable_judge_options_prevent_the_start_and_are_not_quoted() {
             vec!["--judge-url", url, "--judge-model-map", models.to_str().unwrap()],
             "hint: expected lines such as `mistral-medium-latest = \"llama3.1:8b\"`",
         ),
-        (vec!["--judge-model-map", models.to_str().unwrap()], "--judge-url <URL>"),
+        (vec!["--judge-model-map", models.to_str().unwrap()], "need `--judge-url`"),
     ] {
         let error = startup_error(&arguments);
         assert!(error.contains(message) && !error.contains("secret"), "{arguments:?}: {error}");
