@@ -389,6 +389,7 @@ macro_rules! model {
             $(
                 $(#[doc = $doc])+
                 #[getter]
+                #[allow(clippy::wrong_self_convention, reason = "fields may begin with `from`")]
                 fn $field<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
                     self.$field.to_python(py)
                 }

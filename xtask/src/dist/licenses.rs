@@ -175,6 +175,7 @@ fn is_license(file_name: &str) -> bool {
 fn standard_text(package: &Package) -> Result<String, String> {
     let license = package.license.as_deref().unwrap_or_default();
     let text = match license.split(" OR ").find(|license| *license == "MIT").unwrap_or(license) {
+        "Apache-2.0" => include_str!("license_texts/Apache-2.0.txt"),
         "MIT" => include_str!("license_texts/MIT.txt"),
         "BSD-3-Clause" => include_str!("license_texts/BSD-3-Clause.txt"),
         "MPL-2.0" => include_str!("license_texts/MPL-2.0.txt"),

@@ -3,6 +3,8 @@
 
 //! The operations of `files`.
 
+#![allow(clippy::too_many_arguments, reason = "they are properties in JavaScript")]
+
 use napi_derive::napi;
 
 use crate::client::NativeClient;

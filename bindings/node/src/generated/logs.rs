@@ -3,6 +3,8 @@
 
 //! The operations of `logs`.
 
+#![allow(clippy::too_many_arguments, reason = "they are properties in JavaScript")]
+
 use mistral_datasets::types;
 use napi_derive::napi;
 

@@ -116,8 +116,8 @@ impl Logs {
             client
                 .logs()
                 .search()
-                .from(from_.clone())
-                .to(to.clone())
+                .from(from_)
+                .to(to)
                 .cursor(cursor.clone())
                 .search_expression(search_expression.clone())
                 .order(order.clone())

@@ -110,8 +110,8 @@ impl Spans {
             client
                 .spans()
                 .search_spans()
-                .from(from_.clone())
-                .to(to.clone())
+                .from(from_)
+                .to(to)
                 .cursor(cursor.clone())
                 .search_expression(search_expression.clone())
                 .pager()
@@ -294,8 +294,8 @@ impl Spans {
             client
                 .spans()
                 .search_span_evaluations()
-                .from(from_.clone())
-                .to(to.clone())
+                .from(from_)
+                .to(to)
                 .cursor(cursor.clone())
                 .search_expression(search_expression.clone())
                 .pager()
@@ -382,8 +382,8 @@ impl Spans {
             client
                 .spans()
                 .search_latest_span_evaluations()
-                .from(from_.clone())
-                .to(to.clone())
+                .from(from_)
+                .to(to)
                 .cursor(cursor.clone())
                 .search_expression(search_expression.clone())
                 .pager()

@@ -110,8 +110,8 @@ impl Traces {
             client
                 .traces()
                 .search()
-                .from(from_.clone())
-                .to(to.clone())
+                .from(from_)
+                .to(to)
                 .cursor(cursor.clone())
                 .search_expression(search_expression.clone())
                 .pager()
@@ -316,8 +316,8 @@ impl Traces {
             client
                 .traces()
                 .get_trace_spans(trace_id.clone())
-                .from(from_.clone())
-                .to(to.clone())
+                .from(from_)
+                .to(to)
                 .cursor(cursor.clone())
                 .pager()
         };

@@ -39,6 +39,9 @@ fn methods(model: &Model, group: &str) -> Result<String, String> {
 
     let mut text = preamble("//");
     let _ = writeln!(text, "\n//! The operations of `{group}`.\n");
+    text.push_str(
+        "#![allow(clippy::too_many_arguments, reason = \"they are properties in JavaScript\")]\n\n",
+    );
     if items.contains("types::") {
         text.push_str("use mistral_datasets::types;\n");
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::arguments::{self, Conversion};
 use super::text::{Paging, has_payload, listing_arguments, pager_name, pager_options};
 use crate::emit::rust_text::identifier;
-use crate::model::{Listing, Model, Operation};
+use crate::model::{Listing, Model, Operation, Type};
 
 /// Emits the method that returns the pager of a listing.
 pub fn pager(
@@ -26,7 +26,11 @@ pub fn pager(
         if field.required {
             passed.push(format!("{variable}.clone()"));
         } else {
-            let _ = write!(setters, ".{}({variable}.clone())", identifier(&field.name));
+            let copy = match field.ty {
+                Type::DateTime => "",
+                _ => ".clone()",
+            };
+            let _ = write!(setters, ".{}({variable}{copy})", identifier(&field.name));
         }
     }
     let typed = has_payload(model, &listing.item);
