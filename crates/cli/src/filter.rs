@@ -40,7 +40,8 @@ pub struct FilterOptions {
     /// Select events by a condition, such as `model_name eq mistral-medium-latest`; may be given more than once
     ///
     /// A condition is a field, an operator and a value. `events fields` lists the fields and their operators; `=`, `!=`, `<`, `<=`,
-    /// `>` and `>=` are accepted, too. Numbers, booleans and JSON strings or arrays are sent as such, any other value as text.
+    /// `>` and `>=` are accepted, too. Numbers, booleans and JSON strings or arrays are sent as such, any other value as text; operators
+    /// on text always get text.
     #[arg(long = "where", value_name = "CONDITION", value_parser = parse_condition)]
     conditions: Vec<Value>,
     /// Select events by a filter of the API: JSON, `@FILE` to read it from a file, or `-` for standard input
@@ -104,7 +105,12 @@ fn parse_condition(text: &str) -> Result<Value, String> {
         let names = OPERATORS.map(|(name, _)| name).join(", ");
         return Err(format!("unknown operator `{operator}`; expected one of {names}"));
     };
-    let value = match serde_json::from_str(&value) {
+    let compares_text = ["contains", "startswith", "endswith", "matches"];
+    let value = match serde_json::from_str::<Value>(&value) {
+        // These operators only accept text.
+        Ok(json) if !json.is_string() && compares_text.iter().any(|end| name.ends_with(end)) => {
+            Value::String(value)
+        }
         Ok(json @ (Value::Number(_) | Value::Bool(_) | Value::String(_) | Value::Array(_))) => json,
         _ => Value::String(value),
     };
@@ -121,6 +127,14 @@ mod tests {
             ("model_name eq mistral large", json!(["model_name", "eq", "mistral large"])),
             ("input_tokens  >= 100", json!(["input_tokens", "gte", 100])),
             ("api_agent_id = \"100\"", json!(["api_agent_id", "eq", "100"])),
+            (
+                "response_messages_preview icontains 404",
+                json!(["response_messages_preview", "icontains", "404"]),
+            ),
+            (
+                "first_system_message matches \"^4\"",
+                json!(["first_system_message", "matches", "^4"]),
+            ),
             ("invoked_tools isnull false", json!(["invoked_tools", "isnull", false])),
             ("metadata.team neq {x}", json!(["metadata.team", "neq", "{x}"])),
         ] {
