@@ -38,8 +38,8 @@ CAMPAIGN = insert_fixture("campaigns", {"name": "A campaign", "event_ids": [EVEN
 def before_load_schema(context, raw_schema):
     """Lets payloads be any objects.
 
-    The document describes `messages` for clients with types, and because the first generation of the API requires them. The
-    server accepts what any generation accepts; its own tests cover the strict first generation.
+    The document describes `messages` for clients with types, and because the first generation of the API requires them.
+    The server accepts what any generation accepts; its own tests cover the strict first generation.
     """
     del raw_schema["components"]["schemas"]["ConversationPayload"]["properties"]
 

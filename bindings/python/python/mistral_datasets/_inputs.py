@@ -230,18 +230,19 @@ class _Spans:
     def append(self, item: object, /) -> None:
         """Adds a span, a reference to one, or a dict with the ids of one."""
         number = next(self._numbers)
+        span: Any = item
         source = cast("Mapping[str, object]", item) if isinstance(item, Mapping) else None
         ids: list[object] = []
         for name in ("trace_id", "span_id"):
             try:
-                ids.append(getattr(item, name) if source is None else source[name])
+                ids.append(getattr(span, name) if source is None else source[name])
             except (KeyError, AttributeError):
                 ids.append(None)
         trace_id, span_id = ids
         if not isinstance(trace_id, str) or not isinstance(span_id, str):
             raise TypeError(
                 f"spans[{number}]: expected a GetSpan, a TelemetrySpanReference, or a dict with `trace_id` and "
-                f"`span_id`, found {type(item).__name__}"
+                f"`span_id`, found {type(span).__name__}"
             )
         self.references.append((trace_id, span_id))
 

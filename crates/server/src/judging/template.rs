@@ -103,7 +103,7 @@ impl Conversation {
         for (index, message) in messages.iter().enumerate() {
             let role = message["role"].as_str().filter(|role| !role.is_empty());
             let role = role.ok_or_else(|| error(&format!("messages[{index}].role: missing")))?;
-            all.push(Message { role: role.to_owned(), content: text(&message["content"]) });
+            all.push(Message { role: role.to_owned(), content: text(message) });
         }
         let is_system = |message: &Message| message.role == "system" || message.role == "developer";
         let system: Vec<String> = all
@@ -126,13 +126,18 @@ impl Conversation {
     }
 }
 
-/// Returns the text of a message's content: text, or the text chunks of an array.
-fn text(content: &Value) -> String {
-    match content {
-        Value::String(text) => text.clone(),
-        Value::Array(chunks) => {
-            let texts = chunks.iter().filter_map(|chunk| chunk["text"].as_str());
-            texts.collect::<Vec<_>>().join("\n")
+/// Returns the text of a message: its content, or the text parts that messages of spans have instead.
+fn text(message: &Value) -> String {
+    let texts = |items: &[Value], name: &str| {
+        let texts = items.iter().filter_map(|item| item[name].as_str());
+        texts.collect::<Vec<_>>().join("\n")
+    };
+    match (&message["content"], &message["parts"]) {
+        (Value::String(text), _) => text.clone(),
+        (Value::Array(chunks), _) => texts(chunks, "text"),
+        (_, Value::Array(parts)) => {
+            let parts = parts.iter().filter(|part| part["type"] == "text").cloned();
+            texts(&parts.collect::<Vec<_>>(), "content")
         }
         _ => String::new(),
     }
@@ -269,6 +274,17 @@ mod tests {
     #[test]
     fn other_templates_and_files_cannot_be_loaded() {
         assert!(rendered("{% include '/etc/passwd' %}").is_err());
+    }
+
+    #[test]
+    fn messages_of_spans_are_read() {
+        let messages = json!([
+            {"role": "user", "parts": [{"type": "text", "content": "One?"}, {"type": "uri", "uri": "x"}]},
+            {"role": "assistant", "parts": [{"type": "reasoning", "content": "…"}, {"type": "text", "content": "1"}]},
+        ]);
+        let conversation = Conversation::new(messages.as_array().unwrap()).ok().unwrap();
+        assert_eq!(conversation.user_message, "One?");
+        assert_eq!(conversation.assistant_message, "1");
     }
 
     #[test]
