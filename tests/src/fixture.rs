@@ -103,6 +103,19 @@ impl Fixture {
         task
     }
 
+    /// Sends the sample of `traces` or `logs` as an exporter of OpenTelemetry does.
+    pub async fn send_telemetry(&self, signal: &str) {
+        let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/behaviour");
+        let sample = std::fs::read(format!("{samples}/{signal}.json")).expect("sample exists");
+        let request = plain_http()
+            .post(format!("{}/telemetry/v1/{signal}", self.url()))
+            .bearer_auth(self.workspace.api_key())
+            .header("content-type", "application/json")
+            .body(sample);
+        let response = request.send().await.expect("server responds");
+        assert_eq!(response.status(), 200, "{:?}", response.text().await);
+    }
+
     /// Adds a fault rule, or an array of fault rules.
     pub async fn inject_fault(&self, rules: Value) {
         self.insert_fixture("faults", rules).await;
