@@ -6,7 +6,7 @@ use mistral_datasets::testing::{
     Generation, LocalServer, RecordedRequest, ServerConfig, Workspace,
 };
 use mistral_datasets::types::{Dataset, DatasetRecord, ImportTask};
-use mistral_datasets::{Client, Options, RetryPolicy, Upload};
+use mistral_datasets::{Client, JudgeEndpoint, Options, RetryPolicy, Upload};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -45,6 +45,12 @@ impl Fixture {
     /// Starts an in-memory server of the first generation, which requires messages and properties.
     pub async fn start_strict() -> Self {
         let config = ServerConfig::default().generation(Generation::G1);
+        Self::start_server(config, Uuid::new_v4().to_string()).await
+    }
+
+    /// Starts an in-memory server whose judges ask an endpoint.
+    pub async fn start_with_judge(endpoint: JudgeEndpoint) -> Self {
+        let config = ServerConfig::default().judge(Some(endpoint));
         Self::start_server(config, Uuid::new_v4().to_string()).await
     }
 

@@ -1,16 +1,20 @@
-// Behaviour cases: judges.
+// Behaviour cases: judges and campaigns.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 
 import {
   ConflictError,
   JudgeClassificationOutput,
   JudgeRegressionOutput,
   NotFoundError,
+  TaskStatus,
   ValidationError,
+  field,
 } from "mistral-datasets";
+import { startLocal } from "mistral-datasets/testing";
 
+import { canned } from "../support/canned.mjs";
 import { all, failure, Fixture } from "../support/fixture.mjs";
 
 const JUDGE = {
@@ -72,4 +76,50 @@ test("judge_crud", async () => {
     errorCode: "JUDGE_NOT_FOUND",
   });
   assert.deepEqual(await names({}), ["Politeness"]);
+});
+
+test("campaign_judges_events", async () => {
+  const content = JSON.stringify({ analysis: "It is.", answer: "polite" });
+  const message = { role: "assistant", content };
+  const chat = await canned({ body: JSON.stringify({ choices: [{ message }] }) });
+  const local = await startLocal({ judgeUrl: `${chat.url}/v1` });
+  after(() => local.close());
+  const fixture = new Fixture(local.client, local);
+  const { campaigns, chatCompletionEvents, judges } = local.client;
+  const { id: judgeId } = await judges.create(JUDGE);
+  const definition = {
+    searchParams: field("model_name").eq("large"),
+    judgeId,
+    name: "Large models",
+    description: "",
+    maxNbEvents: 10,
+  };
+  await failure(campaigns.create(definition), ValidationError, {
+    errorCode: "CAMPAIGN_NO_MATCHING_EVENTS",
+  });
+
+  await fixture.send("traces");
+  const { id: campaignId, judge, maxNbEvents } = await campaigns.create(definition);
+  assert.deepEqual([judge.id, maxNbEvents], [judgeId, 10]);
+  const statuses = [];
+  const status = await campaigns.wait({ campaignId, onProgress: (s) => void statuses.push(s) });
+  assert.deepEqual([status, statuses.at(-1)], [TaskStatus.COMPLETED, TaskStatus.COMPLETED]);
+
+  const annotation = `__judge_${judgeId}`;
+  const events = await all(campaigns.iterEvents({ campaignId, pageSize: 1 }));
+  const answers = events.map(({ extraFields }) => extraFields[annotation]);
+  assert.deepEqual(answers, ["polite", "polite"]);
+  const searchParams = field(annotation).eq("polite");
+  const { completionEventIds } = await chatCompletionEvents.searchIds({ searchParams });
+  assert.equal(completionEventIds.length, 2);
+  const dataset = await fixture.dataset();
+  await fixture.datasets.importFromCampaign({ datasetId: dataset.id, campaignId, wait: true });
+  const records = await fixture.records(dataset);
+  const imported = records.map(({ properties }) => properties[annotation]);
+  assert.deepEqual(imported, ["polite", "polite"]);
+
+  assert.equal(await campaigns.delete({ campaignId }), undefined);
+  await failure(campaigns.fetch({ campaignId }), NotFoundError, {
+    errorCode: "CAMPAIGN_NOT_FOUND",
+  });
 });

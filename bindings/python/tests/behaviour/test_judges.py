@@ -1,14 +1,16 @@
-"""Behaviour cases: judges.
+"""Behaviour cases: judges and campaigns.
 
 The cases are listed in `tests/behaviour/cases.txt`, and implemented in every language.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from harness import Api, error_of
-from mistral_datasets import errors, models
+from harness import Api, Canned, Workspace, error_of
+from mistral_datasets import enums, errors, field, models
+from mistral_datasets.testing import LocalServer
 
 JUDGE: dict[str, Any] = {
     "name": "Politeness",
@@ -71,3 +73,44 @@ async def test_judge_crud(api: Api) -> None:
     assert isinstance(error, errors.NotFoundError)
     assert (error.status_code, error.error_code) == (404, "JUDGE_NOT_FOUND")
     assert await names() == ["Politeness"]
+
+
+async def test_campaign_judges_events(style: str) -> None:
+    content = json.dumps({"analysis": "It is.", "answer": "polite"})
+    reply = json.dumps({"choices": [{"message": {"role": "assistant", "content": content}}]})
+    with Canned(200, reply) as chat, LocalServer(judge_url=f"{chat.url}/v1") as server, server.workspace() as local:
+        workspace = Workspace(style, local)
+        campaigns = workspace.campaigns
+        judge: models.Judge = await workspace.judges.create(**JUDGE)
+        definition: dict[str, Any] = {
+            "search_params": field("model_name").eq("large"),
+            "judge_id": judge.id,
+            "name": "Large models",
+            "description": "",
+            "max_nb_events": 10,
+        }
+        error = await error_of(campaigns.create, **definition)
+        assert isinstance(error, errors.ValidationError)
+        assert error.error_code == "CAMPAIGN_NO_MATCHING_EVENTS"
+
+        workspace.send("traces")
+        campaign: models.Campaign = await campaigns.create(**definition)
+        assert (campaign.judge.id, campaign.max_nb_events) == (judge.id, 10)
+        statuses: list[enums.TaskStatus] = []
+        assert await campaigns.wait(campaign.id, on_progress=statuses.append) == "COMPLETED"
+        assert statuses[-1] == "COMPLETED"
+
+        annotation = f"__judge_{judge.id}"
+        events = await workspace.collect(workspace.mistral.campaigns.iter_events(campaign.id, page_size=1))
+        assert [event.extra_fields[annotation] for event in events] == ["polite", "polite"]
+        found = await workspace.chat_completion_events.search_ids(field(annotation).eq("polite"))
+        assert len(found.completion_event_ids) == 2
+        dataset = await workspace.dataset()
+        await workspace.datasets.import_from_campaign(dataset_id=dataset.id, campaign_id=campaign.id, wait=True)
+        records = await workspace.records(dataset)
+        assert [record.properties[annotation] for record in records] == ["polite", "polite"]
+
+        assert await campaigns.delete(campaign.id) is None
+        error = await error_of(campaigns.fetch, campaign.id)
+        assert isinstance(error, errors.NotFoundError)
+        assert error.error_code == "CAMPAIGN_NOT_FOUND"
