@@ -6,7 +6,7 @@ use mistral_datasets::testing::{
     Generation, LocalServer, RecordedRequest, ServerConfig, Workspace,
 };
 use mistral_datasets::types::{Dataset, DatasetRecord, ImportTask};
-use mistral_datasets::{Client, Options, RetryPolicy, Upload};
+use mistral_datasets::{Client, JudgeEndpoint, Options, RetryPolicy, Upload};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -45,6 +45,12 @@ impl Fixture {
     /// Starts an in-memory server of the first generation, which requires messages and properties.
     pub async fn start_strict() -> Self {
         let config = ServerConfig::default().generation(Generation::G1);
+        Self::start_server(config, Uuid::new_v4().to_string()).await
+    }
+
+    /// Starts an in-memory server whose judges ask an endpoint.
+    pub async fn start_with_judge(endpoint: JudgeEndpoint) -> Self {
+        let config = ServerConfig::default().judge(Some(endpoint));
         Self::start_server(config, Uuid::new_v4().to_string()).await
     }
 
@@ -101,6 +107,19 @@ impl Fixture {
             task = fetched.await.expect("task is fetched");
         }
         task
+    }
+
+    /// Sends the sample of `traces` or `logs` as an exporter of OpenTelemetry does.
+    pub async fn send_telemetry(&self, signal: &str) {
+        let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/behaviour");
+        let sample = std::fs::read(format!("{samples}/{signal}.json")).expect("sample exists");
+        let request = plain_http()
+            .post(format!("{}/telemetry/v1/{signal}", self.url()))
+            .bearer_auth(self.workspace.api_key())
+            .header("content-type", "application/json")
+            .body(sample);
+        let response = request.send().await.expect("server responds");
+        assert_eq!(response.status(), 200, "{:?}", response.text().await);
     }
 
     /// Adds a fault rule, or an array of fault rules.

@@ -15,7 +15,7 @@ import {
 import { connectLocal, startLocal } from "mistral-datasets/testing";
 
 import { scripted } from "./support/canned.mjs";
-import { failure } from "./support/fixture.mjs";
+import { all, failure } from "./support/fixture.mjs";
 import { served } from "./support/served.mjs";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
@@ -87,12 +87,6 @@ async function started() {
   const local = await startLocal();
   after(() => local.close());
   return local;
-}
-
-async function all(items) {
-  const found = [];
-  for await (const item of items) found.push(item);
-  return found;
 }
 
 test("telemetry is searched and imported", async () => {

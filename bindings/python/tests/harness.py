@@ -12,6 +12,7 @@ import sys
 import textwrap
 import threading
 import time
+import urllib.request
 from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from email.message import Message
 from pathlib import Path
@@ -151,6 +152,14 @@ class Workspace(Api):
         self.key = local.api_key
         self.inject_fault = local.inject_fault
         self.clear_faults = local.clear_faults
+
+    def send(self, signal: str) -> None:
+        """Sends the sample of `traces` or `logs` as an exporter of OpenTelemetry does."""
+        sample = (ROOT / "tests" / "behaviour" / f"{signal}.json").read_bytes()
+        headers = {"authorization": f"Bearer {self.key}", "content-type": "application/json"}
+        url = f"{self.local.url}/telemetry/v1/{signal}"
+        with urllib.request.urlopen(urllib.request.Request(url, sample, headers)) as response:
+            assert response.status == 200
 
     def requests(self) -> list[RecordedRequest]:
         """Returns the requests since the last call."""

@@ -1,6 +1,7 @@
 // Clients of local servers, and helpers for tests.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -9,6 +10,9 @@ import { startLocal } from "mistral-datasets/testing";
 
 /** Maximum duration of a task in a test, in milliseconds. */
 const TASK_TIMEOUT = 30_000;
+
+/** The samples of telemetry for all languages. */
+const SAMPLES = new URL("../../../../tests/behaviour/", import.meta.url);
 
 /** The final statuses of a task. */
 const FINAL_STATUSES = ["COMPLETED", "FAILED", "CANCELED", "TERMINATED", "TIMED_OUT"];
@@ -98,6 +102,16 @@ export class Fixture {
     return dataset;
   }
 
+  /** Sends the sample of "traces" or "logs" as an exporter of OpenTelemetry does. */
+  async send(signal) {
+    const response = await fetch(`${this.url}/telemetry/v1/${signal}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${this.key}`, "content-type": "application/json" },
+      body: readFileSync(new URL(`${signal}.json`, SAMPLES)),
+    });
+    assert.equal(response.status, 200, await response.text());
+  }
+
   /** Injects one or more faults. */
   async injectFault(rules) {
     await this.local.injectFault(rules);
@@ -114,6 +128,13 @@ export class Fixture {
   async operations() {
     return (await this.requests()).map(({ operation }) => operation);
   }
+}
+
+/** Returns all items of a pager. */
+export async function all(pager) {
+  const items = [];
+  for await (const item of pager) items.push(item);
+  return items;
 }
 
 /** Returns a client for a port that nothing listens on. */
