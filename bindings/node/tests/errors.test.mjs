@@ -256,6 +256,9 @@ test("invalid options are configuration errors", () => {
 
 test("an invalid directory is a configuration error", async () => {
   await failure(Mistral.local(5), ConfigurationError, {
+    message: "options: expected an object, found 5",
+  });
+  await failure(Mistral.local({ directory: 5 }), ConfigurationError, {
     message: "directory: expected a path, found 5",
   });
 });

@@ -63,10 +63,10 @@ test("judges are created, listed, updated, used and deleted", async () => {
   const judgeConversationRequest = { messages: HELLO.messages, properties: { language: "en" } };
   const judged = await judges.judgeConversation({ judgeId: judge.id, judgeConversationRequest });
   assert.ok(["polite", "rude"].includes(judged.answer));
-  const createJudgeRequest = { ...JUDGE, instructions: "Is {{ assistant_message }} polite?" };
-  assert.equal(await judges.update({ judgeId: judge.id, createJudgeRequest }), undefined);
-  assert.equal((await judges.fetch({ judgeId: judge.id })).instructions, createJudgeRequest.instructions);
-  await rejects(409, "JUDGE_DID_NOT_CHANGE", judges.update({ judgeId: judge.id, createJudgeRequest }));
+  const updateJudgeRequest = { ...JUDGE, instructions: "Is {{ assistant_message }} polite?" };
+  assert.equal(await judges.update({ judgeId: judge.id, updateJudgeRequest }), undefined);
+  assert.equal((await judges.fetch({ judgeId: judge.id })).instructions, updateJudgeRequest.instructions);
+  await rejects(409, "JUDGE_DID_NOT_CHANGE", judges.update({ judgeId: judge.id, updateJudgeRequest }));
   await judges.delete({ judgeId: judge.id });
   await rejects(404, "JUDGE_NOT_FOUND", judges.fetch({ judgeId: judge.id }));
 });

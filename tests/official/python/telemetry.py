@@ -13,7 +13,7 @@ def attributes(values):
 
 def chat_span(question, answer, *, model="mistral-small-latest", trace_id=None, start=None, seconds=1.25, **extra):
     """Returns a span of a chat completion. Without a start, it has just ended."""
-    start = start or time.time() - seconds
+    start_ns = int((start or time.time() - seconds) * 1e9)
     messages = [{"role": "user", "parts": [{"type": "text", "content": question}]}]
     output = [{"role": "assistant", "parts": [{"type": "text", "content": answer}], "finish_reason": "stop"}]
     values = {
@@ -32,8 +32,8 @@ def chat_span(question, answer, *, model="mistral-small-latest", trace_id=None, 
         "spanId": uuid.uuid4().hex[:16],
         "name": f"chat {model}",
         "kind": 3,
-        "startTimeUnixNano": str(int(start * 1e9)),
-        "endTimeUnixNano": str(int((start + seconds) * 1e9)),
+        "startTimeUnixNano": str(start_ns),
+        "endTimeUnixNano": str(start_ns + int(seconds * 1e9)),
         "status": {"code": 1},
         "attributes": attributes(values),
     }

@@ -25,7 +25,7 @@ pub(super) fn time_range(
 }
 
 fn time(query: &Query, name: &str) -> Result<Option<Timestamp>, ApiError> {
-    let Some(text) = query.text(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = query.text(name)? else { return Ok(None) };
     // The plus of a time zone that was not percent-encoded reads as a space.
     Timestamp::parse(&text.replace(' ', "+")).map(Some).ok_or_else(|| {
         ApiError::validation(format!("{name}: expected a time such as `2026-08-01T00:00:00Z`"))

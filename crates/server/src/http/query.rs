@@ -42,14 +42,13 @@ impl Query {
         }
     }
 
-    /// Returns the values of a parameter that may be given several times, without empty ones.
+    /// Returns the values of a parameter that may be given several times.
     pub(crate) fn texts(&self, name: &str, max: usize) -> Result<Vec<String>, ApiError> {
         let given = self.0.iter().filter(|(key, _)| key == name);
         let decoded = given.map(|(_, value)| {
             value.clone().ok_or_else(|| ApiError::validation(format!("{name}: not UTF-8")))
         });
-        let mut values = decoded.collect::<Result<Vec<_>, _>>()?;
-        values.retain(|value| !value.is_empty());
+        let values = decoded.collect::<Result<Vec<_>, _>>()?;
         if values.len() > max {
             return Err(ApiError::validation(format!("{name}: given more than {max} times")));
         }

@@ -6,7 +6,7 @@ use mistral_datasets_server::{ApiKey, ServerConfig};
 use mistral_datasets_types::{Dataset, DatasetRecord, File, ImportTask};
 use serde_json::{Value, json};
 
-use crate::support::{Api, DATASETS, Response, judge_definition, records_path, send};
+use crate::support::{Api, DATASETS, JUDGES, Response, judge_definition, records_path, send};
 
 /// How often each client calls every operation.
 const ROUNDS: usize = 4;
@@ -24,6 +24,9 @@ struct Workspace {
     campaign: String,
     event: String,
     conversation: String,
+    judge: String,
+    trace: String,
+    span: String,
 }
 
 /// An operation in the OpenAPI document.
@@ -67,8 +70,13 @@ enum References {
 
 impl Operation {
     fn references(&self) -> References {
-        let in_body = self.id.starts_with("import_from_") || self.id == "bulk_delete_records";
-        match (self.path.contains('{'), in_body) {
+        // References to spans that do not exist are skipped.
+        let in_body = self.id.starts_with("import_from_") && self.id != "import_from_spans"
+            || self.id == "bulk_delete_records"
+            || self.id == "create_campaign";
+        // All workspaces have the same fields.
+        let in_path = self.path.replace("{field_name}", "").contains('{');
+        match (in_path, in_body) {
             (false, false) => References::Nowhere,
             (true, false) => References::InPath,
             (false, true) => References::InBody,
@@ -82,6 +90,16 @@ impl Operation {
         let path = path.replace("{dataset_record_id}", &workspace.record.id.to_string());
         let path = path.replace("{task_id}", &workspace.task.id.to_string());
         let path = path.replace("{file_id}", &workspace.file.id);
+        let path = path.replace("{event_id}", &workspace.event.replace(' ', "%20"));
+        let path = path.replace("{campaign_id}", &workspace.campaign);
+        let path = path.replace("{judge_id}", &workspace.judge);
+        let path = path.replace("{trace_id}", &workspace.trace);
+        let path = path.replace("{span_id}", &workspace.span);
+        let path = path.replace("{field_name}", self.field());
+        let path = match self.id.as_str() {
+            "fetch_event_field_options" => format!("{path}?operator=eq"),
+            _ => path,
+        };
         assert!(
             !path.contains('{'),
             "{}: this test has no value for a parameter of {path}",
@@ -90,13 +108,25 @@ impl Operation {
         path
     }
 
+    /// Returns a field for operations on the values of a field.
+    fn field(&self) -> &'static str {
+        match self.id.as_str() {
+            id if id.contains("event") => "model_name",
+            id if id.contains("evaluation") => "evaluation_name",
+            _ => "service_name",
+        }
+    }
+
     /// Returns a body that refers to resources of `workspace` and contains the writer's name.
     fn body(&self, writer: &str, workspace: &Workspace) -> Option<Value> {
-        if self.body.as_deref() != Some("application/json") {
-            return None;
-        }
+        let is_json = self.body.as_deref() == Some("application/json");
+        is_json.then(|| self.body_of(&self.id, writer, workspace))
+    }
+
+    /// Returns such a body for the operation with this id.
+    fn body_of(&self, id: &str, writer: &str, workspace: &Workspace) -> Value {
         let payload = json!({"messages": [{"role": "user", "content": writer}]});
-        Some(match self.id.as_str() {
+        match id {
             "create_dataset" | "update_dataset" => {
                 json!({"name": format!("{writer} dataset"), "description": writer})
             }
@@ -110,9 +140,37 @@ impl Operation {
             }
             "update_record_payload" => json!({"payload": payload}),
             "update_record_properties" => json!({"properties": {"by": writer}}),
-            "judge_record" => json!({"judge_definition": judge_definition()}),
+            "judge_record" | "judge_event" => json!({"judge_definition": judge_definition()}),
+            "create_judge" | "update_judge" => {
+                let mut judge = judge_definition();
+                // Names are unique in a workspace, and an update has to change something.
+                judge["name"] =
+                    json!(format!("{} {}", &writer[..7], &uuid::Uuid::new_v4().to_string()[..8]));
+                judge
+            }
+            "judge_conversation" => payload,
+            "create_campaign" => json!({
+                "name": writer, "description": writer, "judge_id": workspace.judge, "max_nb_events": 1,
+                "search_params": {"filters": null},
+            }),
+            "search_events" | "search_event_ids" => json!({"search_params": {"filters": null}}),
+            "fetch_event_field_option_counts" => json!({}),
+            "aggregate_spans" | "aggregate_traces" => {
+                json!({"metric": {"measure": "trace_id", "aggregation": "count"}})
+            }
+            "aggregate_span_evaluations" => {
+                json!({"metric": {"measure": "score_value", "aggregation": "avg"}})
+            }
+            id if id.starts_with("search_") => json!({}),
+            "import_from_spans" => {
+                let span = json!({"trace_id": workspace.trace, "span_id": workspace.span});
+                let source =
+                    json!({"namespace": "span_attributes", "key": "gen_ai.input.messages"});
+                let mapping = json!({"target_field": "messages", "source_field": source});
+                json!({"span_references": [span], "mapping_contract": {"version": 1, "mappings": [mapping]}})
+            }
             other => panic!("add a request body for {other}"),
-        })
+        }
     }
 }
 
@@ -173,8 +231,10 @@ impl Client<'_> {
             requests.push((operation.path(&own_dataset, own), operation.body(own.name, foreign)));
         }
         // Without a dataset in the path, some combinations contain no foreign id.
+        let in_body = matches!(references, References::InBody | References::InBoth);
         requests.retain(|(path, body)| {
-            *path != operation.path(&own_dataset, own) || *body != operation.body(own.name, own)
+            *path != operation.path(&own_dataset, own)
+                || (in_body && *body != operation.body(own.name, own))
         });
         assert!(references == References::Nowhere || !requests.is_empty());
         for (path, body) in requests {
@@ -200,6 +260,11 @@ impl Client<'_> {
                 let record = api.create_record(&own.dataset, own.name).await;
                 (operation.path.clone(), Some(json!({"dataset_record_ids": [record.id]})))
             }
+            "delete_judge" => {
+                let body = operation.body_of("create_judge", own.name, own);
+                let judge = api.post(JUDGES, body.to_string()).await.json::<Value>(201);
+                (operation.path.replace("{judge_id}", judge["id"].as_str().unwrap()), None)
+            }
             "delete_file" => {
                 let file = api.upload(&format!("{}.jsonl", own.name), line(own.name)).await;
                 (operation.path.replace("{file_id}", &file.id), None)
@@ -207,8 +272,16 @@ impl Client<'_> {
             _ => (operation.path(&own.dataset.id.to_string(), own), operation.body(own.name, own)),
         };
         let response = self.send(operation, &path, body).await;
-        // Judging is not supported by the local server.
-        let expected = if operation.id == "judge_record" { 400 } else { operation.success };
+        let expected = match operation.id.as_str() {
+            // This server has no model for judges.
+            "judge_record" | "judge_event" | "judge_conversation" | "create_campaign" => 400,
+            // The campaign is a fixture, which only imports can read.
+            id if operation.path.contains("{campaign_id}") => {
+                assert!(!id.starts_with("import"));
+                404
+            }
+            _ => operation.success,
+        };
         assert_eq!(response.status, expected, "{} {path}: {}", operation.id, response.text());
         if operation.id.starts_with("import_from_") {
             let task = api.wait_for_task(&own.dataset, &response.json(expected)).await;
@@ -268,7 +341,33 @@ async fn fill_workspace(api: &Api, name: &'static str) -> Workspace {
     let campaign = json!({"name": name, "event_ids": [event]}).to_string();
     let campaign: Value = api.post("/local/v1/campaigns", campaign).await.json(200);
     let campaign = campaign["id"].as_str().unwrap().to_owned();
-    Workspace { name, dataset, record, task, file, campaign, event, conversation }
+    let judge = api.post(JUDGES, judge_definition().to_string()).await.json::<Value>(201);
+    let judge = judge["id"].as_str().unwrap().to_owned();
+    // The digits of the ids are different in both workspaces.
+    let (trace, span) = (name[..1].repeat(32), name[..1].repeat(16));
+    let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
+    let spans = json!([{
+        "traceId": trace, "spanId": span, "name": name, "startTimeUnixNano": "1", "endTimeUnixNano": "2",
+        "attributes": [
+            attribute("gen_ai.operation.name", "embeddings"),
+            attribute("gen_ai.input.messages", &message.to_string()),
+        ],
+    }]);
+    let traces = json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string();
+    api.post("/telemetry/v1/traces", traces).await.json::<Value>(200);
+    Workspace {
+        name,
+        dataset,
+        record,
+        task,
+        file,
+        campaign,
+        event,
+        conversation,
+        judge,
+        trace,
+        span,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -308,8 +407,8 @@ async fn workspaces_are_isolated_under_load() {
     for (own, foreign) in [(&crimson, &emerald), (&emerald, &crimson)] {
         let client = Client { api: api.with_key(&key(&own.name[..7], 0)), own, foreign };
         let records = client.api.records(&own.dataset).await;
-        // The first record and the first import, then per client and round one created record and five imports of one record.
-        assert_eq!(records.len(), 2 + CLIENTS * ROUNDS * 6);
+        // The first record and the first import, then per client and round one created record and six imports of one record.
+        assert_eq!(records.len(), 2 + CLIENTS * ROUNDS * 7);
         for record in records {
             let text = serde_json::to_string(&record).unwrap();
             assert!(text.contains(own.name) && !text.contains(foreign.name), "{text}");

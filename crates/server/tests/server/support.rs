@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub const DATASETS: &str = "/v1/observability/datasets";
+pub const JUDGES: &str = "/v1/observability/judges";
 pub const RECORDS: &str = "/v1/observability/dataset-records";
 
 /// Timeout for [`eventually`], long enough for a loaded machine.

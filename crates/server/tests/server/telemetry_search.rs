@@ -288,7 +288,7 @@ async fn traces_summarize_their_spans() {
         ("span_count", json!(4)),
         ("llm_call_count", json!(2)),
         ("input_tokens", json!(50)),
-        ("models_used", json!(["small-2508", "large-2508"])),
+        ("models_used", json!(["large-2508", "small-2508"])),
         ("tools_used", json!(["search"])),
         ("first_turn_last_input_message", json!("Hallo Welt")),
         ("last_turn_last_output_message", json!("Sure.")),
