@@ -87,7 +87,7 @@ fn read(body: &Fields<'_>, entity: Entity) -> Result<Request, ApiError> {
     let metric = format!("{}_{measure_name}", aggregate.name());
     let mut dimensions = Vec::new();
     let mut targets = Vec::new();
-    if let Some(list) = body.optional("dimensions") {
+    if let Some(list) = body.get("dimensions") {
         for value in list.items(0..=MAX_DIMENSIONS)? {
             let name = value.string()?;
             if !dimensions.contains(&name) {
@@ -105,7 +105,7 @@ fn read(body: &Fields<'_>, entity: Entity) -> Result<Request, ApiError> {
         }
     }
     let (max, default) = LIMITS;
-    let limit = match body.optional("limit") {
+    let limit = match body.get("limit") {
         None => default,
         Some(value) => value.integer(1..=max.into())? as u32,
     };
@@ -131,7 +131,7 @@ fn bad_field(value: &Value<'_>, message: impl Into<String>) -> ApiError {
 }
 
 fn granularity(time_dimension: &Value<'_>) -> Result<Granularity, ApiError> {
-    let Some(value) = time_dimension.fields()?.optional("granularity") else {
+    let Some(value) = time_dimension.fields()?.get("granularity") else {
         return Ok(Granularity::Auto);
     };
     let name = value.string()?;
@@ -164,7 +164,7 @@ fn order_by(
             ));
         }
     };
-    let is_descending = match clause.optional("direction") {
+    let is_descending = match clause.get("direction") {
         None => false,
         Some(value) => match &*value.string()? {
             "asc" => false,

@@ -29,7 +29,7 @@ pub(super) async fn search(
 }
 
 fn order(body: &Fields<'_>) -> Result<TimeOrder, ApiError> {
-    let Some(value) = body.optional("order") else { return Ok(TimeOrder::NewestFirst) };
+    let Some(value) = body.get("order") else { return Ok(TimeOrder::NewestFirst) };
     match &*value.string()? {
         "desc" => Ok(TimeOrder::NewestFirst),
         "asc" => Ok(TimeOrder::OldestFirst),
