@@ -1,6 +1,6 @@
 //! Inserts spans, together with their events and the summaries of their traces.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, params};
 
@@ -50,7 +50,8 @@ pub(super) fn insert(
     let workspace = workspaces::find_or_create(connection, sender.workspace)?;
     let arrived_at = Timestamp::now().micros();
     let mut statement = connection.prepare_cached(INSERT)?;
-    let mut by_trace: HashMap<&str, Vec<&NewSpan>> = HashMap::new();
+    // In a fixed order, so that the rows of equal requests have equal ids.
+    let mut by_trace: BTreeMap<&str, Vec<&NewSpan>> = BTreeMap::new();
     for span in spans {
         let inserted = statement.execute(params![
             workspace,
