@@ -1,5 +1,6 @@
 //! Emits the generated parts of the Python package.
 
+mod annotations;
 mod arguments;
 mod client;
 mod extras;

@@ -3,12 +3,12 @@
 
 use std::fmt::Write;
 
+use super::annotations::may_be_none;
 use super::arguments::{self, Conversion};
 use super::extras;
 use super::stubs::is_hashable;
 use super::text::{
-    class, is_task, may_be_none, name, object_unions, pages_of, positional_arguments, values,
-    wrapped_union,
+    class, is_task, name, object_unions, pages_of, positional_arguments, values, wrapped_union,
 };
 use super::values::{Items, is_required, items_of};
 use crate::emit::preamble;

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use super::annotations::{argument_type, return_type};
 use super::text::{
-    Paging, Style, WIDTH, argument_type, by_hand, class, docstring, has_payload, import,
-    import_enums, import_models, import_types, listing_arguments, method_doc, name, pager_doc,
-    pager_name, pager_options, pages_of, positional_arguments, return_type,
+    Paging, Style, WIDTH, by_hand, class, docstring, has_payload, import, import_enums,
+    import_models, import_types, listing_arguments, method_doc, name, pager_doc, pager_name,
+    pager_options, pages_of, positional_arguments,
 };
 use crate::emit::preamble;
 use crate::emit::wording::with_none;

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use super::annotations::{field_type, input_type, may_be_none};
 use super::resources::signature;
 use super::text::{
-    docstring, field_type, import, import_enums, import_types, input_type, is_class, may_be_none,
-    methods_by_hand, name, object_unions, values,
+    docstring, import, import_enums, import_types, is_class, methods_by_hand, name, object_unions,
+    values,
 };
 use super::values::{is_required, items_of, union_alias};
 use crate::emit::preamble;

@@ -4,10 +4,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::text::{
-    self, WIDTH, docstring, field_type, import, is_class, may_be_none, name, object_unions,
-    typed_dict,
-};
+use super::annotations::{field_type, input_type, may_be_none};
+use super::text::{self, WIDTH, docstring, import, is_class, name, object_unions, typed_dict};
 use crate::emit::preamble;
 use crate::emit::wording::with_none;
 use crate::model::{Field, Kind, Model, Schema, Type};
@@ -224,7 +222,7 @@ fn typed_keys(model: &Model, fields: &[&Field]) -> Result<String, String> {
     for field in fields {
         let mut ty = match field.constant() {
             Some(constant) => format!("Literal[\"{constant}\"]"),
-            None => text::input_type(model, &field.ty, "Sequence")?,
+            None => input_type(model, &field.ty, "Sequence")?,
         };
         // The aliases are defined in `types`, which imports this module.
         ty = ty.replace("JSONObject", "Mapping[str, Any]").replace("JSON", "Any");
