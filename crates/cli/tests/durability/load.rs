@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use mistral_datasets::types::DatasetRecord;
@@ -97,6 +98,7 @@ async fn write_round(
 
 /// Checks that every acknowledged write is present exactly once, and that no import is partial.
 pub async fn check(client: &Client, dataset: Uuid, acknowledged: &Acknowledged) {
+    finish_imports(client, dataset).await;
     let pager = client.datasets().list_records(dataset).pager().strict(true);
     let records: Vec<DatasetRecord> =
         pager.items().try_collect().await.expect("records are listed");
@@ -128,5 +130,15 @@ pub async fn check(client: &Client, dataset: Uuid, acknowledged: &Acknowledged) 
             client.files().download(&*file.id).await.expect("a listed file can be downloaded");
         let bytes = content.bytes().await.expect("content is complete");
         assert_eq!(Some(bytes.len() as i64), file.bytes);
+    }
+}
+
+/// Waits for the imports that were running when the data was copied. They add records until then.
+async fn finish_imports(client: &Client, dataset: Uuid) {
+    let tasks = client.datasets().list_tasks(dataset).pager().items();
+    let tasks: Vec<_> = tasks.try_collect().await.expect("tasks are listed");
+    for task in tasks {
+        let waited = client.datasets().task(dataset, task.id).wait();
+        waited.timeout(Duration::from_secs(120)).await.expect("the import completes");
     }
 }
