@@ -15,9 +15,6 @@ use crate::storage::{
 };
 use crate::time::Timestamp;
 
-/// An id that no row has, for workspaces without a row.
-const NO_ROW: i64 = -1;
-
 /// A query for campaigns, with the columns that [`read`] expects. Fixtures have no judge.
 macro_rules! select {
     ($rest:literal) => {
@@ -158,7 +155,7 @@ fn list(
     containing: Option<&str>,
     window: Window,
 ) -> Result<Listed<CampaignEntry>, StorageError> {
-    let workspace = workspaces::find(connection, workspace)?.unwrap_or(NO_ROW);
+    let workspace = workspaces::find_or_none(connection, workspace)?;
     let mut statement = connection.prepare_cached(
         "SELECT id, folded_name FROM campaigns WHERE workspace = ?1 AND judge IS NOT NULL AND deleted_at IS NULL \
          ORDER BY id DESC",

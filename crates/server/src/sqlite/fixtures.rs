@@ -136,19 +136,12 @@ fn conversation(
     }
 }
 
-/// An id that no row has, for workspaces without a row.
-const NO_ROW: i64 = -1;
-
-fn row(connection: &Connection, workspace: Uuid) -> Result<i64, StorageError> {
-    Ok(workspaces::find(connection, workspace)?.unwrap_or(NO_ROW))
-}
-
 fn require_events(
     connection: &Connection,
     workspace: Uuid,
     ids: Vec<String>,
 ) -> Result<(), StorageError> {
-    let workspace = row(connection, workspace)?;
+    let workspace = workspaces::find_or_none(connection, workspace)?;
     let mut statement =
         connection.prepare_cached("SELECT 1 FROM events WHERE workspace = ?1 AND name = ?2")?;
     for id in ids {
@@ -164,7 +157,7 @@ fn require_conversations(
     workspace: Uuid,
     ids: Vec<String>,
 ) -> Result<(), StorageError> {
-    let workspace = row(connection, workspace)?;
+    let workspace = workspaces::find_or_none(connection, workspace)?;
     let mut statement = connection
         .prepare_cached("SELECT 1 FROM conversations WHERE workspace = ?1 AND name = ?2")?;
     for id in ids {
@@ -180,7 +173,7 @@ fn campaign_events(
     workspace: Uuid,
     campaign: Uuid,
 ) -> Result<CampaignEvents, StorageError> {
-    let workspace = row(connection, workspace)?;
+    let workspace = workspaces::find_or_none(connection, workspace)?;
     let campaign: i64 = connection
         .prepare_cached(
             "SELECT id FROM campaigns WHERE uuid = ?1 AND workspace = ?2 AND deleted_at IS NULL",
@@ -249,7 +242,7 @@ impl FixtureStore for SqliteStorage {
 
     fn events(&self, workspace: Uuid, ids: Vec<String>, max_bytes: usize) -> Pending<Vec<Event>> {
         self.read(move |connection| {
-            let workspace = row(connection, workspace)?;
+            let workspace = workspaces::find_or_none(connection, workspace)?;
             let events = ids.into_iter().map(|id| event(connection, workspace, id));
             take_bytes(events, max_bytes, Event::bytes)
         })
@@ -262,7 +255,7 @@ impl FixtureStore for SqliteStorage {
         max_bytes: usize,
     ) -> Pending<Vec<Conversation>> {
         self.read(move |connection| {
-            let workspace = row(connection, workspace)?;
+            let workspace = workspaces::find_or_none(connection, workspace)?;
             let found = ids.into_iter().map(|id| conversation(connection, workspace, id));
             take_bytes(found, max_bytes, |conversation| conversation.messages.len())
         })

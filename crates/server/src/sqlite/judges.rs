@@ -12,9 +12,6 @@ use crate::storage::{
 };
 use crate::time::Timestamp;
 
-/// An id that no row has, for workspaces without a row.
-const NO_ROW: i64 = -1;
-
 const COLUMNS: &str = "id, uuid, created_at, updated_at, owner, definition";
 
 /// A judge with its row id.
@@ -38,7 +35,7 @@ fn read(row: &Row<'_>, workspace: Uuid) -> rusqlite::Result<Found> {
 }
 
 fn find(connection: &Connection, workspace: Uuid, id: Uuid) -> Result<Found, StorageError> {
-    let row = workspaces::find(connection, workspace)?.unwrap_or(NO_ROW);
+    let row = workspaces::find_or_none(connection, workspace)?;
     connection
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM judges WHERE uuid = ?1 AND workspace = ?2 AND deleted_at IS NULL"
@@ -68,7 +65,7 @@ fn create(
     new: NewJudge,
 ) -> Result<JudgeWrite, StorageError> {
     let row = workspaces::find_or_create(connection, workspace)?;
-    if is_taken(connection, row, &new.name, NO_ROW)? {
+    if is_taken(connection, row, &new.name, workspaces::NO_ROW)? {
         return Ok(JudgeWrite::NameTaken);
     }
     let (id, now) = (Uuid::now_v7(), Timestamp::now());
@@ -101,7 +98,7 @@ fn update(
     unless_used: bool,
 ) -> Result<JudgeWrite, StorageError> {
     let Found { row, mut judge } = find(connection, workspace, id)?;
-    let workspace = workspaces::find(connection, workspace)?.unwrap_or(NO_ROW);
+    let workspace = workspaces::find_or_none(connection, workspace)?;
     if judge.definition == new.definition {
         return Ok(JudgeWrite::Unchanged);
     }
@@ -148,7 +145,7 @@ fn list(
     filter: JudgeFilter,
     window: Window,
 ) -> Result<Listed<Judge>, StorageError> {
-    let row = workspaces::find(connection, workspace)?.unwrap_or(NO_ROW);
+    let row = workspaces::find_or_none(connection, workspace)?;
     let mut conditions = "workspace = ? AND deleted_at IS NULL".to_owned();
     let mut values: Vec<Value> = vec![row.into()];
     if let Some(text) = filter.containing {

@@ -9,15 +9,12 @@ use crate::storage::{
     StorageError,
 };
 
-/// An id that no row has, for workspaces without a row.
-const NO_ROW: i64 = -1;
-
 fn existing(
     connection: &Connection,
     workspace: Uuid,
     references: Vec<SpanReference>,
 ) -> Result<Vec<SpanReference>, StorageError> {
-    let workspace = workspaces::find(connection, workspace)?.unwrap_or(NO_ROW);
+    let workspace = workspaces::find_or_none(connection, workspace)?;
     let mut statement = connection.prepare_cached(
         "SELECT 1 FROM spans WHERE workspace = ?1 AND trace_id = ?2 AND span_id = ?3",
     )?;
@@ -70,7 +67,7 @@ impl SpanSourceStore for SqliteStorage {
         max_bytes: usize,
     ) -> Pending<Vec<SpanAttributes>> {
         self.read(move |connection| {
-            let workspace = workspaces::find(connection, workspace)?.unwrap_or(NO_ROW);
+            let workspace = workspaces::find_or_none(connection, workspace)?;
             let spans = references.into_iter().map(|one| attributes(connection, workspace, one));
             take_bytes(spans, max_bytes, SpanAttributes::bytes)
         })

@@ -14,6 +14,14 @@ pub(super) fn find(connection: &Connection, workspace: Uuid) -> Result<Option<i6
     Ok(found)
 }
 
+/// An id that no row has.
+pub(super) const NO_ROW: i64 = -1;
+
+/// Returns the row of a workspace, or [`NO_ROW`] if nothing was written to it, so that queries find nothing.
+pub(super) fn find_or_none(connection: &Connection, workspace: Uuid) -> Result<i64, StorageError> {
+    Ok(find(connection, workspace)?.unwrap_or(NO_ROW))
+}
+
 /// Returns the row of a workspace, creating it if it is missing.
 pub(super) fn find_or_create(
     connection: &Connection,
