@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mistral_datasets_server::{JudgeEndpoint, RunningServer, Server, ServerConfig};
+use mistral_datasets_server::{JudgeEndpoint, Limits, RunningServer, Server, ServerConfig};
 use mistral_datasets_tests::{ChatServer, plain_http};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -18,12 +18,16 @@ struct Setup {
 
 impl Setup {
     async fn start() -> Self {
+        Self::start_with(ServerConfig::default()).await
+    }
+
+    async fn start_with(config: ServerConfig) -> Self {
         let chat = ChatServer::start().await;
         let endpoint = JudgeEndpoint::new(chat.url())
             .key(Some(KEY.to_owned()))
             .timeout(Duration::from_secs(3))
             .models([("renamed".to_owned(), "other".to_owned())].into());
-        let server = Server::start(ServerConfig::default().judge(Some(endpoint))).await.unwrap();
+        let server = Server::start(config.judge(Some(endpoint))).await.unwrap();
         Self { chat, server, http: plain_http() }
     }
 
@@ -168,17 +172,30 @@ async fn invalid_conversations_and_templates_are_rejected() {
     assert_eq!(code(&failed), (422, "TEMPLATE_ERROR"));
 }
 
-#[tokio::test]
-async fn judgements_run_at_most_eight_at_a_time() {
-    let setup = Setup::start().await;
+/// Sends 40 judgements at the same time, and returns how many the endpoint received at the same time.
+async fn most_running(setup: &Setup) -> usize {
     let (_, judge) = setup.post("judges", &classifier("brief")).await;
     let path = format!("judges/{}/live-judging", judge["id"].as_str().unwrap());
     let body = json!({"messages": messages()});
-    let judgements = (0..30).map(|_| setup.post(&path, &body));
+    let judgements = (0..40).map(|_| setup.post(&path, &body));
     for (status, judged) in futures::future::join_all(judgements).await {
         assert_eq!(status, 200, "{judged}");
     }
-    assert!((2..=8).contains(&setup.chat.most_running()), "{}", setup.chat.most_running());
+    setup.chat.most_running()
+}
+
+#[tokio::test]
+async fn judgements_run_at_most_eight_at_a_time_by_default() {
+    let most = most_running(&Setup::start().await).await;
+    assert!((2..=8).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn the_limit_on_judgements_can_be_changed() {
+    let with_limit = |count| ServerConfig::default().limits(Limits::default().judgements(count));
+    assert_eq!(most_running(&Setup::start_with(with_limit(1)).await).await, 1);
+    let most = most_running(&Setup::start_with(with_limit(20)).await).await;
+    assert!((9..=20).contains(&most), "{most}");
 }
 
 #[tokio::test]

@@ -30,8 +30,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage", "time"]),
     ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
-    ("campaigns", &["limits", "storage"]),
-    ("judging", &["campaigns", "config", "json", "telemetry"]),
+    ("judging", &["config", "json"]),
+    ("campaigns", &["judging", "limits", "storage", "telemetry"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     (
         "api",

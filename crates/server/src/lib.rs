@@ -27,8 +27,8 @@
 //     admin             health, readiness, metrics; backup, restore, verify and compact data directories
 //     api               the operations, one file per resource
 //     http              building blocks of handlers: authentication, errors, extractors, responses
-//     judging           judges, which ask a model
 //     campaigns         the campaign queue and its workers
+//     judging           judges, which ask a model
 //     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory

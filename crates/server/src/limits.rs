@@ -74,12 +74,18 @@ options! {
         /// may have ten times as many, so one workspace cannot fill the queue. Imports delayed by a fault rule count as waiting, stuck
         /// ones do not. Default: 1,000.
         pub queued_imports: usize = 1_000,
-        /// Number of events that campaigns judge concurrently, all campaigns together. Values are clamped to 1..=256. Default: 8.
-        pub campaign_judgements: usize = 8,
+        /// Number of conversations that judges evaluate concurrently, those of campaigns included. Values are clamped to 1..=256.
+        /// Default: 8.
+        pub judgements: usize = 8,
     }
 }
 
 impl Limits {
+    /// Returns the effective number of concurrent judgements.
+    pub(crate) fn effective_judgements(&self) -> usize {
+        self.judgements.clamp(1, 256)
+    }
+
     /// Returns the effective nesting limit.
     pub(crate) fn effective_json_depth(&self) -> usize {
         self.json_depth.clamp(MIN_DEPTH, MAX_DEPTH)

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{AdminState, Draining, Metrics};
 use crate::api::{App, AppParts, ExportLocks};
-use crate::campaigns::{CampaignParts, CampaignQueue, EventJudge};
+use crate::campaigns::CampaignQueue;
 use crate::config::{DataLocation, ServerConfig};
 use crate::content::{ContentError, ContentStore, DirectoryStore, LinkSigner};
 use crate::data_dir::{DataDirectory, DataError};
@@ -193,8 +193,8 @@ impl Server {
         let public_url =
             config.public_url.map(base_url).transpose().map_err(StartError::PublicUrl)?;
         let links_url = config.links_url.map(base_url).transpose().map_err(StartError::LinksUrl)?;
-        let judging =
-            Judging::new(config.judge).map_err(|error| StartError::Judge(error.into()))?;
+        let judging = Judging::new(config.judge, config.limits.effective_judgements())
+            .map_err(|error| StartError::Judge(error.into()))?;
         let cors = Cors::new(&config.cors).map_err(StartError::Origin)?;
         let listeners =
             Listeners::bind(config.listen, config.links_listen, config.admin_listen).await?;
@@ -237,15 +237,10 @@ impl Server {
             rules,
             cleanup: cleanup.removal(),
         };
-        let judge = judging.require_endpoint().ok().map(|()| {
-            let judge: Arc<dyn EventJudge> = Arc::new(judging.clone());
-            judge
-        });
-        let campaigns = CampaignParts { storage: Arc::clone(&storage), judge };
         let app = App::new(AppParts {
             http,
             imports: ImportQueue::start(imports, &config.limits),
-            campaigns: CampaignQueue::start(campaigns, &config.limits),
+            campaigns: CampaignQueue::start(Arc::clone(&storage), &judging, &config.limits),
             storage,
             contents: data.contents,
             link_signer: LinkSigner::new(&secret),

@@ -60,6 +60,9 @@ pub struct LimitOptions {
     /// The maximum number of queued imports of a workspace; ten times as many in all workspaces
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().queued_imports)]
     max_queued_imports: usize,
+    /// The maximum number of concurrent judgements, those of campaigns included
+    #[arg(long, value_name = "COUNT", default_value_t = non_zero(Limits::default().judgements))]
+    max_judgements: NonZeroUsize,
 }
 
 fn non_zero(count: usize) -> NonZeroUsize {
@@ -84,5 +87,6 @@ impl From<LimitOptions> for Limits {
             .stall_timeout(options.stall_timeout.into())
             .imports(options.max_imports.get())
             .queued_imports(options.max_queued_imports)
+            .judgements(options.max_judgements.get())
     }
 }

@@ -54,9 +54,7 @@ pub(super) async fn create(
     });
     let CreateBody { name, description, judge, filter, search_params, max_events } = body.await?;
     let judge = judges::campaign_judge(&app, &caller, judge).await?;
-    if !app.campaigns.can_judge() {
-        return Err(judges::no_endpoint());
-    }
+    app.judging.require_endpoint()?;
     let event_ids = app.storage.search_event_ids(caller.workspace, filter, max_events).await?;
     if event_ids.is_empty() {
         return Err(ApiError::new(

@@ -12,7 +12,7 @@ use crate::http::{
     ApiError, BaseUrl, Caller, JsonBody, JudgePath, PageQuery, Query, json, no_content,
 };
 use crate::json::{Fields, Object};
-use crate::judging::{JudgeDefinition, JudgeError, JudgeOutput, check_template};
+use crate::judging::{JudgeDefinition, JudgeOutput, check_template};
 use crate::storage::{CampaignJudge, Judge, JudgeFilter, JudgeWrite, NewJudge};
 
 /// The maximum number of values of a filter.
@@ -139,11 +139,6 @@ pub(super) async fn campaign_judge(
 /// Returns the definition of a stored judge.
 pub(super) fn parse_definition(judge: &Judge) -> Result<JudgeDefinition, ApiError> {
     serde_json::from_str(&judge.definition).map_err(|error| ApiError::internal(&error))
-}
-
-/// Creates the error of a server that cannot judge.
-pub(super) fn no_endpoint() -> ApiError {
-    JudgeError::NoEndpoint.into()
 }
 
 impl responses::Response for Judge {

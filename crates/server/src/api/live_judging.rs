@@ -72,9 +72,8 @@ pub(super) async fn event(
     let event = app.storage.event_details(caller.workspace, id).await?;
     memory.reserve(event.size() as u64 * COPIES).await?;
     let properties = event.summary.metadata.unwrap_or_else(|| "{}".to_owned());
-    let [request, response] = telemetry::messages(event.messages);
-    let mut messages: Vec<Value> = parse(&request)?;
-    messages.extend(parse::<Vec<Value>>(&response)?);
+    let messages =
+        telemetry::conversation_of(event.messages).map_err(|error| ApiError::internal(&error))?;
     respond(&app, definition, messages, parse(&properties)?).await
 }
 
@@ -89,7 +88,8 @@ async fn respond(
     messages: Vec<Value>,
     properties: Map<String, Value>,
 ) -> Result<Response, ApiError> {
-    let judgement = app.judging.judge(Arc::new(definition), messages, properties).await?;
+    let turn = app.judging.turn().await?;
+    let judgement = turn.judge(Arc::new(definition), messages, properties).await?;
     let body = responses::object(|object| {
         object.string("analysis", &judgement.analysis);
         object.raw("answer", judgement.answer.to_string());

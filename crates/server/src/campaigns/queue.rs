@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::EventJudge;
 use super::worker::Worker;
+use crate::judging::Judging;
 use crate::limits::Limits;
 use crate::storage::{
     CampaignEntry, CampaignKey, ClaimedCampaign, NewCampaign, Pending, QueueLimits, Storage,
@@ -18,25 +18,14 @@ use crate::storage::{
 /// How many campaigns run at the same time. They take turns at judging.
 const WORKERS: usize = 4;
 
-/// The maximum number of events that are judged at the same time.
-const MAX_JUDGEMENTS: usize = 256;
-
 /// The maximum number of unfinished campaigns.
 const LIMITS: QueueLimits = QueueLimits { workspace: 100, total: 1_000 };
-
-/// What the workers need.
-pub(crate) struct CampaignParts {
-    pub(crate) storage: Arc<dyn Storage>,
-    /// Without one, campaigns cannot be created, and those of an earlier server fail.
-    pub(crate) judge: Option<Arc<dyn EventJudge>>,
-}
 
 /// Runs campaigns in the background.
 ///
 /// The queue itself is in the storage, so it survives a restart.
 pub(crate) struct CampaignQueue {
     storage: Arc<dyn Storage>,
-    can_judge: bool,
     /// Wakes a worker when a campaign can be claimed.
     wake: Arc<Notify>,
     running: Arc<Running>,
@@ -54,32 +43,24 @@ struct RunningCampaign {
 }
 
 impl CampaignQueue {
-    /// Starts the workers. They continue with the campaigns that an earlier server did not finish.
-    pub(crate) fn start(parts: CampaignParts, limits: &Limits) -> Self {
-        let CampaignParts { storage, judge } = parts;
-        let judgements = limits.campaign_judgements.clamp(1, MAX_JUDGEMENTS);
+    /// Starts the workers. They continue with the campaigns that an earlier server did not finish; without an endpoint of judges,
+    /// these fail.
+    pub(crate) fn start(storage: Arc<dyn Storage>, judging: &Judging, limits: &Limits) -> Self {
         let (wake, running) = (Arc::<Notify>::default(), Arc::<Running>::default());
-        let permits = Arc::new(Semaphore::new(judgements));
         let claimant = Uuid::now_v7();
         let mut tasks = JoinSet::new();
         for _ in 0..WORKERS {
             let worker = Worker {
                 storage: Arc::clone(&storage),
-                judge: judge.clone(),
+                judging: judging.clone(),
                 claimant,
-                permits: Arc::clone(&permits),
-                judgements,
+                judgements: limits.effective_judgements(),
                 wake: Arc::clone(&wake),
                 running: Arc::clone(&running),
             };
             tasks.spawn(async move { worker.run().await });
         }
-        Self { storage, can_judge: judge.is_some(), wake, running, tasks: Mutex::new(tasks) }
-    }
-
-    /// Returns whether there is an endpoint to judge with.
-    pub(crate) fn can_judge(&self) -> bool {
-        self.can_judge
+        Self { storage, wake, running, tasks: Mutex::new(tasks) }
     }
 
     /// Creates a campaign and queues it.

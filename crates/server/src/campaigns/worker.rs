@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
-use tokio::sync::{Notify, Semaphore};
+use serde_json::{Map, Value};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::queue::Running;
-use super::{EventJudge, JudgedEvent, JudgingFailure};
+use crate::judging::{JudgeDefinition, JudgeError, Judgement, Judging, Turn};
 use crate::storage::{
     ClaimedCampaign, EventDetails, Missing, Pending, Storage, StorageError, Verdict, WaitingEvent,
 };
+use crate::telemetry;
 
 /// How often a campaign is started without judging an event. One that makes the server crash would otherwise do so forever.
 const MAX_ATTEMPTS: u32 = 5;
@@ -32,12 +34,10 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// A worker.
 pub(super) struct Worker {
     pub(super) storage: Arc<dyn Storage>,
-    pub(super) judge: Option<Arc<dyn EventJudge>>,
+    pub(super) judging: Judging,
     /// Identifies this server in the queue.
     pub(super) claimant: Uuid,
-    /// One for each event that is judged at the same time, in all campaigns.
-    pub(super) permits: Arc<Semaphore>,
-    /// The number of permits.
+    /// How many events of a campaign wait for their turn or are judged.
     pub(super) judgements: usize,
     /// Notified when a campaign can be claimed.
     pub(super) wake: Arc<Notify>,
@@ -56,6 +56,8 @@ enum Break {
     Endpoint,
     #[error("the server stopped {MAX_ATTEMPTS} times during the campaign without judging an event")]
     Attempts,
+    #[error("the judge of the campaign cannot be read")]
+    Judge(#[source] serde_json::Error),
     #[error("the storage failed")]
     Storage(#[source] StorageError),
     #[error("the campaign panicked")]
@@ -113,7 +115,7 @@ impl Worker {
     }
 
     async fn judge_events(&self, campaign: &ClaimedCampaign) -> Result<(), Break> {
-        let judge = self.judge.clone().ok_or(Break::NoEndpoint)?;
+        self.judging.require_endpoint().map_err(|_| Break::NoEndpoint)?;
         if campaign.attempts > MAX_ATTEMPTS {
             return Err(Break::Attempts);
         }
@@ -122,9 +124,8 @@ impl Worker {
         }
         let run = Arc::new(Run {
             storage: Arc::clone(&self.storage),
-            judge,
-            permits: Arc::clone(&self.permits),
-            definition: campaign.judge_copy.as_str().into(),
+            judging: self.judging.clone(),
+            definition: Arc::new(serde_json::from_str(&campaign.judge_copy).map_err(Break::Judge)?),
             campaign: campaign.clone(),
             failures: AtomicU32::new(0),
         });
@@ -152,9 +153,8 @@ impl Worker {
 /// A campaign that runs.
 struct Run {
     storage: Arc<dyn Storage>,
-    judge: Arc<dyn EventJudge>,
-    permits: Arc<Semaphore>,
-    definition: Arc<str>,
+    judging: Judging,
+    definition: Arc<JudgeDefinition>,
     campaign: ClaimedCampaign,
     /// How often the endpoint failed since the last answer.
     failures: AtomicU32,
@@ -162,7 +162,7 @@ struct Run {
 
 impl Run {
     async fn judge_event(self: Arc<Self>, waiting: WaitingEvent) -> Result<(), Break> {
-        let Ok(_permit) = self.permits.acquire().await else { return Ok(()) };
+        let turn = self.judging.turn().await.map_err(|_| Break::NoEndpoint)?;
         let storage = &self.storage;
         let ClaimedCampaign { key, workspace, id: campaign, .. } = self.campaign;
         let event = match retry(|| storage.event_details(workspace, waiting.id.clone())).await {
@@ -174,14 +174,14 @@ impl Run {
         let mut verdict = Verdict::Failed;
         if let Some(event) = event {
             let event_bytes = event.size();
-            match self.judge.judge(Arc::clone(&self.definition), judged(event)).await {
-                Ok(answer) => {
+            match judge(turn, Arc::clone(&self.definition), event).await {
+                Ok(judgement) => {
                     self.failures.store(0, Ordering::Relaxed);
-                    verdict = Verdict::Answer { json: answer.0, event_bytes };
+                    verdict = Verdict::Answer { json: judgement.answer.to_string(), event_bytes };
                 }
                 Err(failure) => {
                     tracing::debug!(%campaign, ordinal = waiting.ordinal, %failure, "an event was not judged");
-                    if failure == JudgingFailure::Endpoint
+                    if failure.is_of_endpoint()
                         && self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= MAX_FAILURES
                     {
                         return Err(Break::Endpoint);
@@ -194,11 +194,17 @@ impl Run {
     }
 }
 
-fn judged(event: EventDetails) -> JudgedEvent {
-    JudgedEvent {
-        messages: event.messages,
-        properties: event.summary.metadata.unwrap_or_else(|| "{}".to_owned()),
-    }
+/// Judges an event. The judge sees its messages, and its metadata as properties.
+async fn judge(
+    turn: Turn<'_>,
+    definition: Arc<JudgeDefinition>,
+    event: EventDetails,
+) -> Result<Judgement, JudgeError> {
+    let unreadable = |_| JudgeError::Conversation("the messages cannot be read".to_owned());
+    let messages: Vec<Value> = telemetry::conversation_of(event.messages).map_err(unreadable)?;
+    let metadata = event.summary.metadata.as_deref().unwrap_or("{}");
+    let properties: Map<String, Value> = serde_json::from_str(metadata).unwrap_or_default();
+    turn.judge(definition, messages, properties).await
 }
 
 /// Runs an operation of the storage. Retries while the disk is full or another program has locked the database.

@@ -33,3 +33,16 @@ pub(crate) enum JudgeError {
     #[error("the server is stopping")]
     Stopped,
 }
+
+impl JudgeError {
+    /// Returns whether the endpoint failed or did not respond, so that other judgements are likely to fail as well.
+    pub(crate) fn is_of_endpoint(&self) -> bool {
+        match self {
+            Self::NoEndpoint | Self::Timeout(_) | Self::Endpoint(_) | Self::Stopped => true,
+            Self::Conversation(_)
+            | Self::TemplateSyntax(_)
+            | Self::Template(_)
+            | Self::UndefinedAnswer(_) => false,
+        }
+    }
+}

@@ -7,7 +7,6 @@ mod answer;
 mod definition;
 mod endpoint;
 mod error;
-mod event_judge;
 mod template;
 mod tls;
 
@@ -15,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 pub(crate) use answer::Judgement;
 pub(crate) use definition::{JudgeDefinition, JudgeOutput};
@@ -25,9 +24,6 @@ pub(crate) use template::check as check_template;
 
 use crate::config::JudgeEndpoint;
 use endpoint::Endpoint;
-
-/// How many judgements run at a time.
-const CONCURRENCY: usize = 8;
 
 /// Judges conversations. Clones share the limit on concurrent judgements.
 #[derive(Clone)]
@@ -40,12 +36,16 @@ struct Parts {
 }
 
 impl Judging {
-    /// Without an endpoint, every judgement fails with [`JudgeError::NoEndpoint`].
-    pub(crate) fn new(endpoint: Option<JudgeEndpoint>) -> Result<Self, EndpointError> {
+    /// Evaluates up to `concurrency` conversations at a time. Without an endpoint, every judgement fails with
+    /// [`JudgeError::NoEndpoint`].
+    pub(crate) fn new(
+        endpoint: Option<JudgeEndpoint>,
+        concurrency: usize,
+    ) -> Result<Self, EndpointError> {
         let Some(config) = endpoint else { return Ok(Self(None)) };
         let timeout = config.timeout;
         let endpoint = Endpoint::new(config)?;
-        let running = Semaphore::new(CONCURRENCY);
+        let running = Semaphore::new(concurrency);
         Ok(Self(Some(Arc::new(Parts { endpoint, timeout, running }))))
     }
 
@@ -54,27 +54,38 @@ impl Judging {
         self.0.as_ref().map(|_| ()).ok_or(JudgeError::NoEndpoint)
     }
 
-    /// Judges a conversation. `messages` are those of a chat, `properties` those of the record.
-    ///
-    /// The timeout includes retries, but not the wait for other judgements.
+    /// Waits until a judgement may run. What it needs in memory should be read afterwards.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, JudgeError> {
+        let parts = self.0.as_ref().ok_or(JudgeError::NoEndpoint)?;
+        let permit = parts.running.acquire().await.map_err(|_| JudgeError::Stopped)?;
+        Ok(Turn { parts, _permit: permit })
+    }
+}
+
+/// The right to run one judgement.
+pub(crate) struct Turn<'a> {
+    parts: &'a Parts,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Turn<'_> {
+    /// Judges a conversation. `messages` are those of a chat, `properties` those of the record. The timeout includes retries.
     pub(crate) async fn judge(
-        &self,
+        self,
         definition: Arc<JudgeDefinition>,
         messages: Vec<Value>,
         properties: Map<String, Value>,
     ) -> Result<Judgement, JudgeError> {
-        let parts = self.0.as_ref().ok_or(JudgeError::NoEndpoint)?;
         let template = Arc::clone(&definition);
         // A template may use all of its fuel.
         let rendering =
             tokio::task::spawn_blocking(move || template::render(&template, &messages, properties));
         let prompt =
             rendering.await.map_err(|_| JudgeError::Template("rendering failed".into()))??;
-        let _running = parts.running.acquire().await.map_err(|_| JudgeError::Stopped)?;
-        let asking = parts.endpoint.ask(&definition, &prompt);
-        let text = tokio::time::timeout(parts.timeout, asking)
+        let Parts { endpoint, timeout, .. } = self.parts;
+        let text = tokio::time::timeout(*timeout, endpoint.ask(&definition, &prompt))
             .await
-            .map_err(|_| JudgeError::Timeout(parts.timeout))??;
+            .map_err(|_| JudgeError::Timeout(*timeout))??;
         answer::read(&text, &definition.output)
     }
 }

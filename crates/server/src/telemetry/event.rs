@@ -17,6 +17,14 @@ pub(crate) fn messages(messages: EventMessages) -> [String; 2] {
     }
 }
 
+/// Returns the messages of the request, followed by those of the response.
+pub(crate) fn conversation_of(event: EventMessages) -> serde_json::Result<Vec<Value>> {
+    let [request, response] = messages(event);
+    let mut messages: Vec<Value> = serde_json::from_str(&request)?;
+    messages.append(&mut serde_json::from_str(&response)?);
+    Ok(messages)
+}
+
 /// Returns the fields of a fixture: those named in its `extra_fields`, and what follows from its messages. `now` is the time in
 /// microseconds, for fixtures that have none. `timestamp` parses a time.
 ///

@@ -13,5 +13,5 @@ mod messages;
 mod span;
 
 pub(crate) use decode::{DecodeError, Encoding, Reserve, logs, traces};
-pub(crate) use event::{fixture_fields, messages};
+pub(crate) use event::{conversation_of, fixture_fields, messages};
 pub(crate) use items::{Items, Rejected};
