@@ -171,7 +171,7 @@ function untagged(variants) {
   return convertUntagged;
 }
 
-/** Returns why a value is no variant of a union that can be sent, or undefined. */
+/** Returns why a value cannot be sent as a variant of a union, or undefined if it can. */
 function notSendable(value) {
   if (value instanceof UnknownVariant) {
     return { problem: "this version does not know the object's type, so it cannot be sent" };

@@ -76,7 +76,7 @@ options! {
         pub link_lifetime: Duration = Duration::from_secs(24 * 60 * 60),
         /// How long uploaded files are kept after their upload. Default: `None`, until they expire or are deleted.
         pub keep_uploads: Option<Duration> = None,
-        /// How long spans, traces, log records and evaluations are kept after they arrived, whatever times they have. The chat completion
+        /// How long spans, traces, log records and evaluations are kept after they arrived, regardless of the times they have. The chat completion
         /// events that they are go with them. Default: 30 days; `None` keeps them forever.
         pub keep_traces: Option<Duration> = Some(Duration::from_secs(30 * 24 * 60 * 60)),
         /// The model endpoint that judges ask. Default: none, so judging is not supported.

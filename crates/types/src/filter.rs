@@ -32,7 +32,7 @@ pub fn field(name: impl Into<String>) -> FieldName {
 
 /// The name of a field, with a method for each operator. Returned by [`field`].
 #[derive(Clone, Debug)]
-#[must_use = "a field is no filter; call the method of an operator"]
+#[must_use = "a field is not a filter; call the method of an operator"]
 pub struct FieldName(String);
 
 impl FieldName {

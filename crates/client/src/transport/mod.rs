@@ -258,7 +258,7 @@ pub(crate) enum Auth {
 pub(crate) struct CallSender {
     transport: Transport,
     context: CallContext,
-    /// Whether the operation only reads, whatever its method is.
+    /// Whether the operation only reads, regardless of its method.
     only_reads: bool,
 }
 

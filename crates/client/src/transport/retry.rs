@@ -181,7 +181,7 @@ impl Attempts {
         }
     }
 
-    /// Allows retries whatever the method is, because the request only reads.
+    /// Allows retries with any method, because the request only reads.
     pub(crate) fn only_reads(mut self) -> Self {
         self.is_write = false;
         self

@@ -66,7 +66,7 @@ fn read(body: &Fields<'_>, entity: Entity) -> Result<Request, ApiError> {
     })?;
     let measure_value = metric.required("measure")?;
     let measure_name = measure_value.string()?;
-    // The number of rows is the same whatever the measure.
+    // The number of rows does not depend on the measure.
     let measure = match aggregate {
         Aggregate::Count => None,
         _ => Some(target(&measure_value, entity)?),

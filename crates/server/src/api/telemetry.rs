@@ -94,7 +94,7 @@ async fn receive<T: Send + 'static>(
 
 /// Accepts metrics without storing them, so that programs that export all signals log no errors.
 pub(super) async fn metrics(_: Caller, body: OtlpBody) -> Response {
-    // The response of a complete success is empty, whatever the signal.
+    // The response of a complete success is empty for every signal.
     respond(body.encoding(), "", &Rejected::default(), &ExportTraceServiceResponse::default())
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn annotation_name(judge: Uuid) -> String {
     format!("{ANNOTATION}{judge}")
 }
 
-/// Returns whether a name is that of an annotation, whatever follows the prefix.
+/// Returns whether a name has the prefix of annotations.
 pub(crate) fn is_annotation(name: &str) -> bool {
     name.starts_with(ANNOTATION)
 }

@@ -99,7 +99,7 @@ pub(crate) struct Turn {
     pub(crate) last_output: String,
 }
 
-/// What a chat completion event has beside the fields of its span.
+/// The fields of a chat completion event that its span does not have.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NewEvent {
     pub(crate) id: Uuid,

@@ -90,7 +90,7 @@ fn number(value: &Any) -> Option<f64> {
     let number = match value {
         Any::IntValue(value) => *value as f64,
         Any::DoubleValue(value) => *value,
-        // A redacted number is text that is none.
+        // Redaction replaces numbers by text such as `[REDACTED]`.
         Any::StringValue(text) => text.trim().parse().ok()?,
         _ => return None,
     };

@@ -36,7 +36,7 @@ fn any_value(value: &Value) -> Value {
         Value::Array(items) => {
             json!({"arrayValue": {"values": items.iter().map(any_value).collect::<Vec<_>>()}})
         }
-        other => panic!("{other} is no attribute"),
+        other => panic!("{other} cannot be an attribute"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which spans the columns of a trace's summary were taken from.
 //!
-//! With them, a column is updated without reading the earlier spans, and has the same value in whatever order the spans arrive.
+//! With them, a column is updated without reading the earlier spans, and its value does not depend on the order in which spans arrive.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
