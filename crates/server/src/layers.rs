@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// `server` and the crate root assemble the layers and may import from all of them.
 const LAYERS: &[(&str, &[&str])] = &[
     ("time", &[]),
+    ("tls", &[]),
     ("keys", &[]),
     ("directory_lock", &[]),
     ("disk_space", &[]),
@@ -26,11 +27,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("search", &["pattern", "time"]),
     ("storage", &["search", "time"]),
     ("sqlite", &["disk_space", "json", "pattern", "search", "storage", "time"]),
+    ("postgres", &["json", "pattern", "search", "storage", "time", "tls"]),
     ("telemetry", &["storage"]),
     ("content", &["disk_space", "private_files", "time"]),
     ("housekeeping", &["content", "storage", "time"]),
     ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
-    ("judging", &["config", "json"]),
+    ("judging", &["config", "json", "tls"]),
     ("campaigns", &["judging", "limits", "storage", "telemetry"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     (

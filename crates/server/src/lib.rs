@@ -34,10 +34,11 @@
 //     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
 //     telemetry         decodes OTLP, and projects spans and log records to the fields of the API
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
+//     postgres          the storage on PostgreSQL
 //     storage           the storage interface: traits and errors
 //     search            search expressions, and the fields of spans, traces, log records and evaluations
-//     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options,
-//                       pattern
+//     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, tls,
+//                       options, pattern
 //                       small modules that others use
 
 mod admin;
@@ -62,6 +63,8 @@ mod limits;
 mod net;
 mod options;
 mod pattern;
+#[cfg(feature = "scale-out")]
+mod postgres;
 mod private_files;
 mod search;
 mod server;
@@ -71,6 +74,7 @@ mod telemetry;
 mod temporary_directory;
 mod testing;
 mod time;
+mod tls;
 mod validate;
 
 pub use admin::{

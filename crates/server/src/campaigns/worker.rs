@@ -207,11 +207,14 @@ async fn judge(
     turn.judge(definition, messages, properties).await
 }
 
-/// Runs an operation of the storage. Retries while the disk is full or another program has locked the database.
+/// Runs an operation of the storage. Retries while the disk is full or another program has locked the database, or
+/// the database is not available.
 async fn retry<T>(operation: impl Fn() -> Pending<T>) -> Result<T, StorageError> {
     loop {
         match operation().await {
-            Err(StorageError::Full | StorageError::Busy { .. }) => {
+            Err(
+                StorageError::Full | StorageError::Busy { .. } | StorageError::Unavailable { .. },
+            ) => {
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
             result => return result,

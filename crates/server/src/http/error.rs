@@ -214,7 +214,7 @@ impl From<StorageError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
             StorageError::QueueFull => Self::busy("imports"),
-            StorageError::Busy { retry_after } => {
+            StorageError::Busy { retry_after } | StorageError::Unavailable { retry_after, .. } => {
                 log(&error);
                 let code = ErrorCode::DatabaseUnavailable;
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())

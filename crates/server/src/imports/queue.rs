@@ -171,12 +171,15 @@ impl Shared {
     }
 }
 
-/// Changes the state of a task. Retries while the disk is full or another program has locked the database.
+/// Changes the state of a task. Retries while the disk is full or another program has locked the database, or the
+/// database is not available.
 pub(super) async fn retry_until_stored(task: Uuid, write: impl Fn() -> Pending<()>) {
     loop {
         match write().await {
             Ok(()) => return,
-            Err(StorageError::Full | StorageError::Busy { .. }) => {
+            Err(
+                StorageError::Full | StorageError::Busy { .. } | StorageError::Unavailable { .. },
+            ) => {
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
             Err(error) => {

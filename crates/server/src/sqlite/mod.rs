@@ -37,7 +37,6 @@ mod records;
 mod runs;
 mod schema;
 mod seed;
-mod slug;
 mod snapshot;
 mod span_sources;
 mod telemetry;

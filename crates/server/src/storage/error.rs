@@ -52,6 +52,15 @@ pub(crate) enum StorageError {
         /// When to try again.
         retry_after: Duration,
     },
+    /// The database cannot be reached, or is overloaded. Nothing was changed.
+    #[error("the database is not available at the moment; try again later")]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+        /// Only for the log, like the source of [`Failed`](Self::Failed).
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// A read took too long.
     #[error("the query took too long; narrow it, for example to a shorter time range")]
     TimedOut,

@@ -20,6 +20,7 @@ mod imports;
 mod judges;
 mod records;
 mod seed;
+mod slug;
 mod span_sources;
 mod telemetry;
 mod telemetry_search;
@@ -57,6 +58,7 @@ pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
 pub(crate) use seed::{Seed, SeedDataset, SeedStore};
+pub(crate) use slug::{erased_slug, slug};
 pub(crate) use span_sources::{
     AttributeNamespace, FieldMapping, SpanAttributes, SpanMapping, SpanReference, SpanSourceStore,
 };

@@ -1,0 +1,22 @@
+//! The storage on PostgreSQL, which several servers can share.
+//!
+//! - Every operation is one transaction, at the isolation level that [`database`] gives it.
+//! - Queries are sent with the types of their parameters, in one round trip and without prepared statements, so they also work
+//!   through a connection pooler in transaction mode.
+//! - Locks are taken in one order: workspace, dataset, run, then rows of one table by ascending key. Two operations therefore
+//!   never wait for each other.
+
+mod database;
+mod datasets;
+mod params;
+mod schema;
+#[cfg(test)]
+mod testing;
+mod workspaces;
+
+use database::Database;
+
+/// A storage in a PostgreSQL database.
+pub(crate) struct PostgresStorage {
+    database: Database,
+}
