@@ -1,0 +1,130 @@
+//! Opens the data of a server.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::StartError;
+use crate::config::DataLocation;
+use crate::content::{ContentError, ContentStore, DirectoryStore};
+use crate::data_dir::{DataDirectory, DataError};
+use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
+use crate::storage::{Storage, StorageError};
+
+/// The data of a server, ready for the first request.
+pub(super) struct Data {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) contents: Arc<dyn ContentStore>,
+    pub(super) directory: DataDirectory,
+    /// The key for signing links.
+    pub(super) secret: Vec<u8>,
+    /// The ids of all stored contents.
+    pub(super) stored: Vec<Uuid>,
+}
+
+impl Data {
+    /// Opens the data, with a storage that is wrapped by `wrap`.
+    pub(super) async fn open(
+        location: &DataLocation,
+        wrap: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
+    ) -> Result<Self, StartError> {
+        Self::open_directory(location, wrap).await.map_err(|failure| failure.in_directory(location))
+    }
+
+    async fn open_directory(
+        location: &DataLocation,
+        wrap: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
+    ) -> Result<Self, Failure> {
+        let to_open = location.clone();
+        let opened = tokio::task::spawn_blocking(move || open(&to_open)).await;
+        let (storage, contents, directory) =
+            opened.unwrap_or_else(|panic| Err(Failure::Other(panic.into())))?;
+        let storage = wrap(storage);
+        let secret = secret(&*storage).await?;
+        let stored = contents.list().await?;
+        Ok(Self { storage, contents: Arc::new(contents), directory, secret, stored })
+    }
+}
+
+fn open(
+    location: &DataLocation,
+) -> Result<(SqliteStorage, DirectoryStore, DataDirectory), Failure> {
+    let directory = DataDirectory::open(location)?;
+    let synchronous = match location {
+        // Temporary data ends with the process, so it need not survive a crash.
+        DataLocation::Memory => Synchronous::Off,
+        DataLocation::Directory(_) => Synchronous::Full,
+    };
+    let storage =
+        SqliteStorage::open(&directory.database(), synchronous, directory.space().clone())?;
+    let contents = DirectoryStore::open(directory.files(), directory.space().clone())?;
+    Ok((storage, contents, directory))
+}
+
+/// Returns the key for signing links. Only the first start writes it, so that a server can be started on a full disk.
+async fn secret(storage: &dyn Storage) -> Result<Vec<u8>, Failure> {
+    if let Some(secret) = storage.secret().await? {
+        return Ok(secret);
+    }
+    let secret = rand::random::<[u8; 32]>().to_vec();
+    storage.set_secret(secret.clone()).await?;
+    Ok(secret)
+}
+
+/// An error opening a data directory, without its path.
+enum Failure {
+    InUse(Option<u32>),
+    Newer(String),
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Failure {
+    fn in_directory(self, location: &DataLocation) -> StartError {
+        let path = match location {
+            DataLocation::Directory(path) => path.clone(),
+            DataLocation::Memory => std::env::temp_dir(),
+        };
+        match self {
+            Self::InUse(process) => StartError::InUse { path, process },
+            Self::Newer(reason) => StartError::NewerVersion { path, reason },
+            Self::Other(source) => StartError::Data { path, source },
+        }
+    }
+}
+
+impl From<DataError> for Failure {
+    fn from(error: DataError) -> Self {
+        match error {
+            DataError::InUse(process) => Self::InUse(process),
+            DataError::Io(error) => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Newer { .. } => Self::Newer(error.to_string()),
+            OpenError::Database(error) => Self::Other(error.into()),
+            OpenError::Thread(error) => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<ContentError> for Failure {
+    fn from(error: ContentError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Other(error.into())
+    }
+}

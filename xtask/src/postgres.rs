@@ -1,0 +1,126 @@
+//! Runs a PostgreSQL server on a temporary directory and a free port.
+
+use std::env;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::step::{self, Step};
+
+/// The user that runs the server if this program runs as root, which PostgreSQL refuses.
+const USER: &str = "postgres";
+
+/// Options of the server. Tests kill the database's processes but not the machine, so nothing has to be synced to the disk.
+const OPTIONS: &str = "-c listen_addresses=127.0.0.1 -c max_connections=400 -c fsync=off -c shared_buffers=128MB";
+
+/// A running server; it is stopped on drop.
+#[derive(Debug)]
+pub struct Postgres {
+    programs: PathBuf,
+    port: u16,
+    directory: TempDir,
+}
+
+impl Postgres {
+    /// Starts a server with an empty cluster.
+    ///
+    /// # Errors
+    /// Fails if PostgreSQL is not installed, with the name of the package, or does not start.
+    pub fn start() -> Result<Self, String> {
+        let programs = find_programs()?;
+        let directory =
+            tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
+        let port = free_port()?;
+        let server = Self { programs, port, directory };
+        if is_root() {
+            let owner = Step::new("chown", "chown").arg(USER).arg(server.directory.path());
+            step::run(owner)?;
+        }
+        let arguments = ["--auth=trust", "--username", USER, "--encoding=UTF8", "--locale=C.UTF-8"];
+        step::run(server.step("initdb").args(arguments).arg("--pgdata").arg(server.data()))?;
+        let sockets = server.directory.path().display();
+        let options = format!("-p {port} -c unix_socket_directories={sockets} {OPTIONS}");
+        let log = server.directory.path().join("log");
+        step::run(
+            server
+                .step("pg_ctl")
+                .args(["start", "--wait", "--silent", "--options", &options])
+                .arg("--log")
+                .arg(log)
+                .arg("--pgdata")
+                .arg(server.data()),
+        )?;
+        Ok(server)
+    }
+
+    /// Returns the connection string of the server, for a user that may create databases.
+    pub fn url(&self) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Returns a step that runs one of PostgreSQL's programs, as a user that may run the server.
+    fn step(&self, program: &str) -> Step {
+        let path = self.programs.join(program);
+        let step = if is_root() {
+            Step::new(program, "runuser").args(["-u", USER, "--"]).arg(path)
+        } else {
+            Step::new(program, path)
+        };
+        step.current_dir(self.directory.path())
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let stop = self.step("pg_ctl").args(["stop", "--wait", "--silent", "--mode=immediate"]);
+        if let Err(error) = step::run(stop.arg("--pgdata").arg(self.data())) {
+            eprintln!("{error}");
+        }
+    }
+}
+
+/// Returns the directory of `initdb` and `pg_ctl`: one of `PATH`, or that of the newest version that Debian installed.
+fn find_programs() -> Result<PathBuf, String> {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let mut debian: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .collect();
+    debian.sort();
+    env::split_paths(&paths)
+        .chain(debian.into_iter().rev().map(|(_, directory)| directory))
+        .find(|directory| has_programs(directory))
+        .ok_or_else(|| {
+            "PostgreSQL is not installed, which the tests need; install it, on Debian and Ubuntu with `apt-get install postgresql`"
+                .to_owned()
+        })
+}
+
+fn has_programs(directory: &Path) -> bool {
+    ["initdb", "pg_ctl"].iter().all(|program| directory.join(program).is_file())
+}
+
+fn free_port() -> Result<u16, String> {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|error| format!("no free port: {error}"))
+}
+
+/// Returns whether this program runs as root.
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
