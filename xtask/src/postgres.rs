@@ -14,7 +14,8 @@ use crate::step::{self, Step};
 const USER: &str = "postgres";
 
 /// Options of the server. Tests kill the database's processes but not the machine, so nothing has to be synced to the disk.
-const OPTIONS: &str = "-c listen_addresses=127.0.0.1 -c max_connections=400 -c fsync=off -c shared_buffers=128MB";
+const OPTIONS: &str =
+    "-c listen_addresses=127.0.0.1 -c max_connections=400 -c fsync=off -c shared_buffers=128MB";
 
 /// A running server; it is stopped on drop.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod logging;
 #[cfg(unix)]
 mod open_files;
 mod operation;
+mod shared;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use keep_traces::KeepTraces;
 use limits::LimitOptions;
 use logging::LogOptions;
 use operation::OperationOptions;
+use shared::SharedOptions;
 
 /// Run a local server of the API
 ///
@@ -53,6 +55,8 @@ pub struct Serve {
     /// A JSON file of datasets, events, campaigns and conversations, a JSONL file of records, or a directory of such files.
     #[arg(long, value_name = "FILE|DIR")]
     seed: Option<PathBuf>,
+    #[command(flatten)]
+    shared: SharedOptions,
     #[command(flatten)]
     api_keys: ApiKeyOptions,
     /// The generation of the API to serve
@@ -144,13 +148,19 @@ impl Serve {
         let keys = self.api_keys.parse()?;
         let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string(), None))?;
         let is_temporary = self.memory;
-        let data =
-            if self.memory { DataLocation::Memory } else { DataLocation::Directory(self.data) };
+        let shared = self.shared.location()?;
+        let is_shared = shared.is_some();
+        let data = match shared {
+            Some(shared) => DataLocation::Shared(shared),
+            None if self.memory => DataLocation::Memory,
+            None => DataLocation::Directory(self.data),
+        };
         let config = ServerConfig::default()
             .listen(self.listen)
             .data(data)
-            // Everyone who has a key could otherwise reset the workspace or make requests fail.
-            .test_routes(self.test_routes || api_keys.is_empty())
+            // Everyone who has a key could otherwise reset the workspace or make requests fail. Faults and recorded requests are those
+            // of one server.
+            .test_routes(self.test_routes || (api_keys.is_empty() && !is_shared))
             .api_keys(api_keys)
             .seed(self.seed)
             .generation(self.generation.into())

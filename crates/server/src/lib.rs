@@ -81,6 +81,8 @@ pub use admin::{
     Backup, BackupError, CompactError, Compaction, Problem, RestoreError, Verification,
     VerifyError, VerifyProgress, backup, compact, restore, verify,
 };
+#[cfg(feature = "scale-out")]
+pub use config::SharedData;
 pub use config::{DataLocation, Generation, JudgeEndpoint, ServerConfig, Workspaces};
 pub use keys::{ApiKey, KeyError, KeyFileError};
 pub use limits::Limits;

@@ -80,6 +80,14 @@ pub enum StartError {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The database that servers share cannot be used.
+    #[cfg(feature = "scale-out")]
+    #[error("cannot use the database: {}", causes(&**.0))]
+    Database(Box<dyn std::error::Error + Send + Sync>),
+    /// The object store that servers share cannot be used.
+    #[cfg(feature = "scale-out")]
+    #[error("cannot use the object store: {}", causes(&**.0))]
+    Objects(Box<dyn std::error::Error + Send + Sync>),
     /// An origin in [`cors`](ServerConfig::cors) is invalid.
     #[error(
         "invalid origin `{0}`: expected `*`, or scheme, host and port without a path, such as `http://localhost:3000`"
@@ -112,6 +120,13 @@ pub enum StartError {
     /// The seed is invalid.
     #[error("invalid seed: {0}")]
     Seed(#[from] SeedError),
+}
+
+/// Returns the messages of an error and its causes.
+#[cfg(feature = "scale-out")]
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn holder(process: &Option<u32>) -> String {
@@ -251,7 +266,7 @@ impl Server {
             app: app.clone(),
             metrics: Arc::clone(&metrics),
             draining: draining.clone(),
-            directory: directory.path().to_owned(),
+            directory: directory.as_ref().map(|directory| directory.path().to_owned()),
             dropped_log_lines: config.dropped_log_lines,
             has_own_listener: addresses.admin.is_some(),
         };

@@ -11,6 +11,7 @@ use crate::conformance;
 use crate::dist;
 use crate::local_server::LocalServer;
 use crate::packages::{self, in_venv};
+use crate::postgres::Postgres;
 use crate::step::{Step, cargo};
 use crate::toolchain::{self, npm};
 use report::Report;
@@ -28,8 +29,16 @@ pub fn test(root: &Path) -> Result<(), String> {
 
     eprintln!("build");
     let is_built = report.succeeded(artifacts::build(root));
+    eprintln!("PostgreSQL");
+    let postgres = match Postgres::start() {
+        Ok(postgres) => Some(postgres),
+        Err(error) => {
+            report.fail(error);
+            None
+        }
+    };
     eprintln!("Rust");
-    rust(root, &mut report);
+    rust(root, postgres.as_ref(), &mut report);
     if is_built {
         eprintln!("Python");
         python(root, &mut report);
@@ -47,9 +56,13 @@ pub fn test(root: &Path) -> Result<(), String> {
 
 /// Runs formatting, clippy, rustdoc and the tests. The packages of [`SELECTION`] share their artifacts with the build; this
 /// package shares those of the running program, which is built with the dev profile.
-fn rust(root: &Path, report: &mut Report) {
+fn rust(root: &Path, postgres: Option<&Postgres>, report: &mut Report) {
     let step = |name: &str, command: &str| {
-        Step::new(name, cargo()).args([command, "--locked"]).current_dir(root)
+        let step = Step::new(name, cargo()).args([command, "--locked"]).current_dir(root);
+        match postgres {
+            Some(postgres) => step.env("MISTRAL_DATASETS_TEST_POSTGRES", postgres.url()),
+            None => step,
+        }
     };
     let this = ["--package", "xtask"];
     let deny_warnings = ["--quiet", "--all-targets", "--", "-D", "warnings"];

@@ -6,6 +6,7 @@
 //! - Locks are taken in one order: workspace, dataset, run, then rows of one table by ascending key. Two operations therefore
 //!   never wait for each other.
 
+mod connection_string;
 mod database;
 mod datasets;
 mod params;
@@ -14,9 +15,39 @@ mod schema;
 mod testing;
 mod workspaces;
 
+use crate::storage::StorageError;
 use database::Database;
+pub(crate) use schema::SchemaError;
 
 /// A storage in a PostgreSQL database.
 pub(crate) struct PostgresStorage {
     database: Database,
+}
+
+/// A storage on PostgreSQL could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// The connection string is invalid. It may contain a password, so it is not shown.
+    #[error(
+        "the connection string is invalid: expected a URL such as `postgres://USER@HOST/NAME`, or `key=value` pairs"
+    )]
+    ConnectionString,
+    /// A variable of the environment has an invalid value.
+    #[error("the environment variable `{0}` is invalid")]
+    Variable(&'static str),
+    /// The schema cannot be used or migrated.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The pool of connections cannot be created.
+    #[error("cannot connect to the database")]
+    Connect(#[from] StorageError),
+}
+
+impl PostgresStorage {
+    /// Connects to a database, and migrates an older schema.
+    pub(crate) async fn open(connection_string: &str) -> Result<Self, OpenError> {
+        let database = Database::new(connection_string::parse(connection_string)?)?;
+        schema::migrate(&database).await?;
+        Ok(Self { database })
+    }
 }

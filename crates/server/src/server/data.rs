@@ -6,8 +6,14 @@ use uuid::Uuid;
 
 use super::StartError;
 use crate::config::DataLocation;
+#[cfg(feature = "scale-out")]
+use crate::config::SharedData;
+#[cfg(feature = "scale-out")]
+use crate::content::ObjectContentStore;
 use crate::content::{ContentError, ContentStore, DirectoryStore};
 use crate::data_dir::{DataDirectory, DataError};
+#[cfg(feature = "scale-out")]
+use crate::postgres::PostgresStorage;
 use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
 use crate::storage::{Storage, StorageError};
 
@@ -15,7 +21,8 @@ use crate::storage::{Storage, StorageError};
 pub(super) struct Data {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) contents: Arc<dyn ContentStore>,
-    pub(super) directory: DataDirectory,
+    /// Locked while the server runs. Servers that share their data have none.
+    pub(super) directory: Option<DataDirectory>,
     /// The key for signing links.
     pub(super) secret: Vec<u8>,
     /// The ids of all stored contents.
@@ -28,7 +35,30 @@ impl Data {
         location: &DataLocation,
         wrap: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
     ) -> Result<Self, StartError> {
+        #[cfg(feature = "scale-out")]
+        if let DataLocation::Shared(shared) = location {
+            return Self::open_shared(shared).await;
+        }
         Self::open_directory(location, wrap).await.map_err(|failure| failure.in_directory(location))
+    }
+
+    /// Connects to a database and an object store, and migrates the database.
+    #[cfg(feature = "scale-out")]
+    async fn open_shared(shared: &SharedData) -> Result<Self, StartError> {
+        let contents = ObjectContentStore::open(&shared.objects)
+            .map_err(|error| StartError::Objects(error.into()))?;
+        let storage = PostgresStorage::open(&shared.database)
+            .await
+            .map_err(|error| StartError::Database(error.into()))?;
+        let secret = secret(&storage).await.map_err(|error| StartError::Database(error.into()))?;
+        Ok(Self {
+            storage: Arc::new(storage),
+            contents: Arc::new(contents),
+            directory: None,
+            secret,
+            // Other servers may be writing contents that are not in the database yet.
+            stored: Vec::new(),
+        })
     }
 
     async fn open_directory(
@@ -42,7 +72,13 @@ impl Data {
         let storage = wrap(storage);
         let secret = secret(&*storage).await?;
         let stored = contents.list().await?;
-        Ok(Self { storage, contents: Arc::new(contents), directory, secret, stored })
+        Ok(Self {
+            storage,
+            contents: Arc::new(contents),
+            directory: Some(directory),
+            secret,
+            stored,
+        })
     }
 }
 
@@ -62,7 +98,7 @@ fn open(
 }
 
 /// Returns the key for signing links. Only the first start writes it, so that a server can be started on a full disk.
-async fn secret(storage: &dyn Storage) -> Result<Vec<u8>, Failure> {
+async fn secret(storage: &dyn Storage) -> Result<Vec<u8>, StorageError> {
     if let Some(secret) = storage.secret().await? {
         return Ok(secret);
     }
