@@ -7,7 +7,7 @@ use super::wheel;
 use crate::test::report::Report;
 
 /// The maximum size in bytes of a wheel and of an npm package with a native module.
-const LIMIT: u64 = 11_000_000;
+const LIMIT: u64 = 9_500_000;
 
 /// Checks the sizes of the wheel and the platform's npm package.
 pub fn check(build: &Build, report: &mut Report) {
@@ -44,7 +44,7 @@ mod tests {
         within_limit("a", LIMIT - 1).unwrap();
         assert_eq!(
             within_limit("a", LIMIT).unwrap_err(),
-            "a has 11000000 bytes; the limit is 11000000"
+            "a has 9500000 bytes; the limit is 9500000"
         );
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::emit::rust_text::pascal;
 use crate::emit::wording::with_none;
 use crate::model::{
-    Argument, Field, Kind, Listing, Model, Operation, Place, Response, Role, Schema, Type,
+    Argument, Field, Kind, Listing, Model, Operation, Place, Response, Schema, Type,
 };
 
 /// The maximum line length.
