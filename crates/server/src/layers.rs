@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("private_files", &[]),
     ("temporary_directory", &["directory_lock", "private_files"]),
     ("options", &[]),
+    ("tls", &[]),
     ("pattern", &[]),
     ("json", &["time"]),
     ("limits", &["json", "options"]),
@@ -29,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sqlite", &["disk_space", "json", "pattern", "search", "storage", "time"]),
     ("postgres", &["json", "pattern", "search", "storage", "time", "tls"]),
     ("telemetry", &["storage"]),
-    ("content", &["disk_space", "private_files", "time"]),
+    ("content", &["disk_space", "private_files", "time", "tls"]),
     ("housekeeping", &["content", "storage", "time"]),
     ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
     ("judging", &["config", "json", "tls"]),
@@ -131,7 +132,9 @@ fn only_the_server_chooses_where_contents_are_stored() {
     for (module, _) in LAYERS.iter().filter(|(module, _)| *module != "content") {
         for file in files(&source, module) {
             let text = fs::read_to_string(&file).unwrap();
-            assert!(!text.contains("DirectoryStore"), "{}", file.display());
+            for store in ["DirectoryStore", "ObjectContentStore"] {
+                assert!(!text.contains(store), "{}", file.display());
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! TLS of the connections to other servers: the judge's endpoint and the database.
+//! TLS of the connections that the server opens.
 
 use std::sync::Arc;
 

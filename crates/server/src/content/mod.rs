@@ -5,6 +5,8 @@ mod contract;
 mod directory;
 mod error;
 mod links;
+#[cfg(feature = "scale-out")]
+mod objects;
 mod read;
 mod sink;
 mod store;
