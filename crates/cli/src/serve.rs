@@ -9,6 +9,7 @@ mod logging;
 #[cfg(unix)]
 mod open_files;
 mod operation;
+#[cfg(feature = "scale-out")]
 mod shared;
 
 use std::io::Write;
@@ -27,6 +28,7 @@ use keep_traces::KeepTraces;
 use limits::LimitOptions;
 use logging::LogOptions;
 use operation::OperationOptions;
+#[cfg(feature = "scale-out")]
 use shared::SharedOptions;
 
 /// Run a local server of the API
@@ -55,6 +57,7 @@ pub struct Serve {
     /// A JSON file of datasets, events, campaigns and conversations, a JSONL file of records, or a directory of such files.
     #[arg(long, value_name = "FILE|DIR")]
     seed: Option<PathBuf>,
+    #[cfg(feature = "scale-out")]
     #[command(flatten)]
     shared: SharedOptions,
     #[command(flatten)]
@@ -148,13 +151,14 @@ impl Serve {
         let keys = self.api_keys.parse()?;
         let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string(), None))?;
         let is_temporary = self.memory;
-        let shared = self.shared.location()?;
+        let own =
+            if self.memory { DataLocation::Memory } else { DataLocation::Directory(self.data) };
+        #[cfg(feature = "scale-out")]
+        let shared = self.shared.location()?.map(DataLocation::Shared);
+        #[cfg(not(feature = "scale-out"))]
+        let shared: Option<DataLocation> = None;
         let is_shared = shared.is_some();
-        let data = match shared {
-            Some(shared) => DataLocation::Shared(shared),
-            None if self.memory => DataLocation::Memory,
-            None => DataLocation::Directory(self.data),
-        };
+        let data = shared.unwrap_or(own);
         let config = ServerConfig::default()
             .listen(self.listen)
             .data(data)

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 /// `server` and the crate root assemble the layers and may import from all of them.
 const LAYERS: &[(&str, &[&str])] = &[
     ("time", &[]),
-    ("tls", &[]),
     ("keys", &[]),
     ("directory_lock", &[]),
     ("disk_space", &[]),

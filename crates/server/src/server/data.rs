@@ -9,7 +9,7 @@ use crate::config::DataLocation;
 #[cfg(feature = "scale-out")]
 use crate::config::SharedData;
 #[cfg(feature = "scale-out")]
-use crate::content::ObjectContentStore;
+use crate::content::{ObjectContentStore, ObjectLocation};
 use crate::content::{ContentError, ContentStore, DirectoryStore};
 use crate::data_dir::{DataDirectory, DataError};
 #[cfg(feature = "scale-out")]
@@ -45,8 +45,9 @@ impl Data {
     /// Connects to a database and an object store, and migrates the database.
     #[cfg(feature = "scale-out")]
     async fn open_shared(shared: &SharedData) -> Result<Self, StartError> {
-        let contents = ObjectContentStore::open(&shared.objects)
-            .map_err(|error| StartError::Objects(error.into()))?;
+        let objects = |error: Box<dyn std::error::Error + Send + Sync>| StartError::Objects(error);
+        let location = ObjectLocation::parse(&shared.objects).map_err(|e| objects(e.into()))?;
+        let contents = ObjectContentStore::open(&location).map_err(|e| objects(e.into()))?;
         let storage = PostgresStorage::open(&shared.database)
             .await
             .map_err(|error| StartError::Database(error.into()))?;
