@@ -429,11 +429,7 @@ async fn prepare(
     // Only the first start writes, so that a server can be started on a full disk.
     let secret = match storage.secret().await? {
         Some(secret) => secret,
-        None => {
-            let secret = rand::random::<[u8; 32]>().to_vec();
-            storage.set_secret(secret.clone()).await?;
-            secret
-        }
+        None => storage.set_secret(rand::random::<[u8; 32]>().to_vec()).await?,
     };
     Ok((secret, contents.list().await?))
 }
