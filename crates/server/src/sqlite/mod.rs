@@ -6,6 +6,8 @@ mod campaigns;
 mod campaigns_tests;
 mod compact;
 mod connection;
+#[cfg(test)]
+mod contract_tests;
 mod counts;
 mod datasets;
 mod disk;
@@ -15,8 +17,6 @@ mod event_filter_tests;
 mod events;
 mod file_listing;
 mod files;
-#[cfg(test)]
-mod files_tests;
 mod fixtures;
 #[cfg(test)]
 mod full_disk;

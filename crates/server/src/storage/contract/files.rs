@@ -2,20 +2,37 @@
 
 use std::time::Duration;
 
-use mistral_datasets_types::RecordSource;
-use uuid::Uuid;
+use futures::future::join_all;
+use uuid::{Builder, Uuid};
 
-use super::{SqliteStorage, datasets};
+use super::{Upkeep, run};
 use crate::storage::{
-    DatasetChange, DatasetKey, DatasetStore, ExportedRevision, FileFilter, FileIndex, ImportCounts,
-    ImportPosition, ImportSource, ImportStore, Missing, NewDataset, NewFile, NewImport, NewRecord,
-    Progress, QueueLimits, RecordStore, Retention, Storage, StorageError, Window,
+    DatasetStore, FileEntry, FileFilter, FileIndex, Listed, Missing, NewFile, Retention,
+    StorageError, Window,
 };
 use crate::time::Timestamp;
 
-const WORKSPACE: Uuid = Uuid::from_u128(1);
+pub(super) const WORKSPACE: Uuid = Uuid::from_u128(1);
+const OTHER: Uuid = Uuid::from_u128(2);
 
-fn file(expires_at: Option<Timestamp>) -> NewFile {
+/// Runs the tests of this module.
+pub(crate) async fn check<S: FileIndex + DatasetStore + Upkeep, G>(
+    create: impl AsyncFn() -> Option<(S, G)>,
+) {
+    run!(
+        create,
+        all_fields_are_returned,
+        an_expired_file_is_inaccessible_at_once_and_discarded_later,
+        uploaded_files_are_kept_as_long_as_configured,
+        a_deleted_file_is_discarded_until_it_is_erased,
+        files_of_other_workspaces_are_missing,
+        concurrent_changes_are_counted_once,
+        concurrent_housekeeping_removes_everything_once,
+    );
+}
+
+/// Returns an empty file that was uploaded.
+pub(super) fn file(expires_at: Option<Timestamp>) -> NewFile {
     NewFile {
         id: Uuid::now_v7(),
         export: None,
@@ -30,40 +47,90 @@ fn file(expires_at: Option<Timestamp>) -> NewFile {
     }
 }
 
-fn open() -> (SqliteStorage, tempfile::TempDir) {
-    let directory = tempfile::tempdir().unwrap();
-    (SqliteStorage::open_in(directory.path()), directory)
+pub(super) async fn add(storage: &impl FileIndex, new: NewFile) -> Uuid {
+    storage.add_file(WORKSPACE, new).await.unwrap().id
 }
 
-fn in_an_hour() -> Timestamp {
+pub(super) async fn list(
+    storage: &impl FileIndex,
+    filter: FileFilter,
+    offset: usize,
+    limit: u32,
+) -> Listed<FileEntry> {
+    let window = Window { offset: offset as u64, limit };
+    storage.files(WORKSPACE, filter, window).await.unwrap()
+}
+
+/// Returns the ids of all files, newest first.
+pub(super) async fn listed(storage: &impl FileIndex) -> Vec<Uuid> {
+    let listed = list(storage, FileFilter::default(), 0, 1_000).await;
+    assert_eq!(listed.count, listed.results.len() as u64);
+    listed.results.iter().map(|file| file.id).collect()
+}
+
+pub(super) fn in_an_hour() -> Timestamp {
     Timestamp::now().plus(Duration::from_secs(3600))
 }
 
-fn expired(expired: Timestamp) -> Retention {
+/// Returns an id of a content whose upload is certainly over.
+pub(super) fn id_of_last_week() -> Uuid {
+    let week = Duration::from_secs(7 * 24 * 60 * 60);
+    let millis = Timestamp::now().minus(week).micros() / 1000;
+    Builder::from_unix_timestamp_millis(millis as u64, &rand::random()).into_uuid()
+}
+
+pub(super) fn expired(expired: Timestamp) -> Retention {
     let never = Timestamp::from_micros(0);
     Retention { expired, uploaded: None, deleted: never }
 }
 
-fn is_missing<T>(result: Result<T, StorageError>) -> bool {
+pub(super) fn is_missing<T>(result: Result<T, StorageError>) -> bool {
     matches!(result, Err(StorageError::Missing(Missing::File)))
 }
 
-#[tokio::test]
-async fn an_expired_file_is_inaccessible_at_once_and_discarded_later() {
-    let (storage, _directory) = open();
+async fn all_fields_are_returned(storage: &impl FileIndex) {
+    let new = NewFile {
+        id: Uuid::now_v7(),
+        export: None,
+        expires_at: Some(in_an_hour()),
+        name: "Ärger – 客服.jsonl".to_owned(),
+        bytes: u64::from(u32::MAX) + 1,
+        purpose: "batch".to_owned(),
+        mimetype: Some("application/jsonl".to_owned()),
+        visibility: "user".to_owned(),
+        lines: Some(7),
+        signature: "abc".to_owned(),
+    };
+    let before = Timestamp::now();
+    let added = storage.add_file(WORKSPACE, new.clone()).await.unwrap();
+    assert!((before..=Timestamp::now()).contains(&added.created_at));
+    let plain = add(storage, file(None)).await;
+    let found = storage.file(WORKSPACE, new.id).await.unwrap();
+    let linked = storage.linked_file(new.id).await.unwrap();
+    let listed = list(storage, FileFilter::default(), 1, 1).await.results.remove(0);
+    for file in [added.clone(), found, linked, listed] {
+        assert_eq!((file.id, file.created_at), (new.id, added.created_at));
+        assert_eq!((file.expires_at, &file.name), (new.expires_at, &new.name));
+        assert_eq!((file.bytes, &file.purpose), (new.bytes, &new.purpose));
+        assert_eq!((&file.mimetype, &file.visibility), (&new.mimetype, &new.visibility));
+        assert_eq!((file.lines, &file.signature), (new.lines, &new.signature));
+    }
+    let plain = storage.file(WORKSPACE, plain).await.unwrap();
+    assert_eq!((plain.expires_at, plain.mimetype, plain.lines), (None, None, None));
+}
+
+async fn an_expired_file_is_inaccessible_at_once_and_discarded_later(storage: &impl FileIndex) {
     let now = Timestamp::now();
-    let add = async |expires_at| storage.add_file(WORKSPACE, file(expires_at)).await.unwrap().id;
-    let kept = add(None).await;
-    let later = add(Some(in_an_hour())).await;
-    let past = add(Some(now)).await;
-    let unknown = Uuid::now_v7();
+    let kept = add(storage, file(None)).await;
+    let later = add(storage, file(Some(in_an_hour()))).await;
+    let past = add(storage, file(Some(now))).await;
+    let unknown = id_of_last_week();
 
     assert!(is_missing(storage.file(WORKSPACE, past).await));
     assert!(is_missing(storage.linked_file(past).await));
     assert!(storage.file(WORKSPACE, later).await.is_ok());
-    let window = Window { offset: 0, limit: 10 };
-    let listed = storage.files(WORKSPACE, FileFilter::default(), window).await.unwrap();
-    assert_eq!((listed.count, listed.results[0].id), (2, later));
+    assert!(is_missing(storage.delete_file(WORKSPACE, past).await));
+    assert_eq!(listed(storage).await, [later, kept]);
     // A content is not orphaned because the clock says that the file has expired.
     let ids = vec![kept, unknown, later, past];
     assert_eq!(storage.orphaned_contents(ids.clone()).await.unwrap(), [unknown]);
@@ -85,11 +152,8 @@ async fn an_expired_file_is_inaccessible_at_once_and_discarded_later() {
     assert!(storage.file(WORKSPACE, kept).await.is_ok());
 }
 
-#[tokio::test]
-async fn uploaded_files_are_kept_as_long_as_configured() {
-    let (storage, _directory) = open();
+async fn uploaded_files_are_kept_as_long_as_configured(storage: &impl FileIndex) {
     let old = storage.add_file(WORKSPACE, file(Some(in_an_hour()))).await.unwrap();
-    let export = exported(&storage, new_dataset(&storage).await).await;
     tokio::time::sleep(Duration::from_millis(2)).await;
     let new = storage.add_file(WORKSPACE, file(None)).await.unwrap();
     let retention =
@@ -98,181 +162,96 @@ async fn uploaded_files_are_kept_as_long_as_configured() {
     assert!(is_missing(storage.file(WORKSPACE, old.id).await));
     assert_eq!(storage.discarded_files().await.unwrap(), [old.id]);
     assert!(storage.file(WORKSPACE, new.id).await.is_ok());
-    // The lifetime of uploads does not affect exports.
-    let all = Retention { uploaded: Some(in_an_hour()), ..retention };
-    storage.expire_files(all).await.unwrap();
-    assert!(storage.linked_file(export).await.is_ok());
 }
 
-async fn new_dataset(storage: &SqliteStorage) -> Uuid {
-    let (name, description) = ("Name".to_owned(), String::new());
-    let new = NewDataset { name, description, owner: Uuid::nil() };
-    storage.create_dataset(WORKSPACE, new).await.unwrap().id
-}
-
-async fn revision(storage: &SqliteStorage, dataset: Uuid) -> u64 {
-    let find = storage
-        .read(move |connection| datasets::find(connection, WORKSPACE, &DatasetKey::Id(dataset)));
-    find.await.unwrap().revision
-}
-
-/// Adds an export of the current revision.
-async fn exported(storage: &SqliteStorage, dataset: Uuid) -> Uuid {
-    let revision = revision(storage, dataset).await;
-    let export = Some(ExportedRevision { dataset, revision });
-    let new = NewFile { export, ..file(Some(in_an_hour())) };
-    storage.add_file(WORKSPACE, new).await.unwrap().id
-}
-
-async fn reused(storage: &SqliteStorage, dataset: Uuid) -> Option<Uuid> {
-    let reused = storage.reuse_export(WORKSPACE, dataset, in_an_hour()).await.unwrap();
-    reused.map(|file| file.id)
-}
-
-#[tokio::test]
-async fn every_change_of_the_records_changes_the_revision() {
-    let (storage, _directory) = open();
-    let dataset = new_dataset(&storage).await;
-    let key = DatasetKey::Id(dataset);
-    let new = || NewRecord {
-        payload: "{}".to_owned(),
-        properties: "{}".to_owned(),
-        source: RecordSource::DirectInput,
-    };
-    let mut revisions = vec![revision(&storage, dataset).await];
-    let mut changed = async || {
-        let now = revision(&storage, dataset).await;
-        assert!(!revisions.contains(&now), "{revisions:?}, then {now}");
-        revisions.push(now);
-    };
-    let id = storage.create_record(WORKSPACE, key.clone(), new()).await.unwrap().id;
-    changed().await;
-    storage.replace_payload(WORKSPACE, id, "{\"a\":1}".to_owned()).await.unwrap();
-    changed().await;
-    storage.replace_properties(WORKSPACE, id, "{\"a\":1}".to_owned()).await.unwrap();
-    changed().await;
-    storage.delete_records(WORKSPACE, vec![id]).await.unwrap();
-    changed().await;
-    // An import in one chunk, and one that stages records.
-    for staged in [0, 3] {
-        let new_import = NewImport::empty(WORKSPACE, key.clone());
-        let task = storage.queue_import(new_import, QueueLimits::NONE).await.unwrap();
-        let before = revision(&storage, dataset).await;
-        if staged > 0 {
-            let records = (0..staged).map(|_| new()).collect();
-            let end = ImportPosition::default();
-            storage.stage_records(task.id, records, end, Progress::NONE).await.unwrap();
-        }
-        assert_eq!(revision(&storage, dataset).await, before);
-        let counts = ImportCounts::default();
-        storage.finish_import(task.id, vec![new()], counts).await.unwrap();
-        changed().await;
-    }
-    let before = revision(&storage, dataset).await;
-    let change = DatasetChange { name: Some("Other".to_owned()), description: None };
-    storage.update_dataset(WORKSPACE, key, change).await.unwrap();
-    assert_eq!(revision(&storage, dataset).await, before);
-}
-
-#[tokio::test]
-async fn an_export_is_reused_until_the_records_change() {
-    let (storage, _directory) = open();
-    let (dataset, other) = (new_dataset(&storage).await, new_dataset(&storage).await);
-    assert_eq!(reused(&storage, dataset).await, None);
-    let export = exported(&storage, dataset).await;
-    assert_eq!(reused(&storage, dataset).await, Some(export));
-    assert_eq!(reused(&storage, other).await, None);
-    // The expiry time only increases.
-    let expires = in_an_hour().plus(Duration::from_secs(60));
-    for requested in [expires, Timestamp::now()] {
-        let file = storage.reuse_export(WORKSPACE, dataset, requested).await.unwrap();
-        assert_eq!(file.unwrap().expires_at, Some(expires));
-    }
-    storage.discard_export(export).await.unwrap();
-    assert_eq!(reused(&storage, dataset).await, None);
-    let second = exported(&storage, dataset).await;
-    let record = NewRecord {
-        payload: "{}".to_owned(),
-        properties: "{}".to_owned(),
-        source: RecordSource::DirectInput,
-    };
-    storage.create_record(WORKSPACE, DatasetKey::Id(dataset), record).await.unwrap();
-    assert_eq!(reused(&storage, dataset).await, None);
-    // Its link still works.
-    assert!(storage.linked_file(second).await.is_ok());
-}
-
-#[tokio::test]
-async fn exports_are_deleted_with_their_dataset_and_their_workspace() {
-    let (storage, _directory) = open();
-    let (dataset, other) = (new_dataset(&storage).await, new_dataset(&storage).await);
-    let (export, kept) = (exported(&storage, dataset).await, exported(&storage, other).await);
-    storage.delete_dataset(WORKSPACE, DatasetKey::Id(dataset)).await.unwrap();
-    assert!(is_missing(storage.linked_file(export).await));
-    assert_eq!(storage.discarded_files().await.unwrap(), [export]);
-    assert!(storage.linked_file(kept).await.is_ok());
-    // An export that was being written is refused.
-    let late = Some(ExportedRevision { dataset, revision: 0 });
-    let late = storage.add_file(WORKSPACE, NewFile { export: late, ..file(None) }).await;
-    assert!(matches!(late, Err(StorageError::Missing(Missing::Dataset))));
-
-    storage.reset(WORKSPACE).await.unwrap();
-    assert!(is_missing(storage.linked_file(kept).await));
-    let mut discarded = storage.discarded_files().await.unwrap();
-    discarded.sort();
-    assert_eq!(discarded, [export, kept]);
-    // The rows are kept until the contents are removed.
-    while storage.reclaim().await.unwrap() {}
-    assert_eq!(storage.discarded_files().await.unwrap().len(), 2);
-    storage.erase_files(discarded).await.unwrap();
-    while storage.reclaim().await.unwrap() {}
-    let rows = storage.read(|connection| {
-        Ok(connection.query_row("SELECT count(*) FROM files", [], |row| row.get::<_, i64>(0))?)
-    });
-    assert_eq!(rows.await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn the_content_of_a_deleted_file_is_kept_until_its_imports_have_ended() {
-    let directory = tempfile::tempdir().unwrap();
-    let storage = SqliteStorage::open_in(directory.path());
-    let new = NewDataset { name: "D".into(), description: String::new(), owner: Uuid::nil() };
-    let dataset = DatasetKey::Id(storage.create_dataset(WORKSPACE, new).await.unwrap().id);
-    let import = async |file| {
-        let source = ImportSource::File(file);
-        let new = NewImport { source, ..NewImport::empty(WORKSPACE, dataset.clone()) };
-        storage.queue_import(new, QueueLimits::NONE).await
-    };
-    let soon = Timestamp::now().plus(Duration::from_millis(50));
-    let deleted = storage.add_file(WORKSPACE, file(None)).await.unwrap().id;
-    let past = storage.add_file(WORKSPACE, file(Some(soon))).await.unwrap().id;
-    let mut tasks = Vec::new();
-    for file in [deleted, deleted, past] {
-        tasks.push(import(file).await.unwrap().id);
-    }
+async fn a_deleted_file_is_discarded_until_it_is_erased(storage: &impl FileIndex) {
+    let (kept, deleted) = (add(storage, file(None)).await, add(storage, file(None)).await);
     storage.delete_file(WORKSPACE, deleted).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(60)).await;
-    assert!(storage.expire_files(expired(Timestamp::now())).await.unwrap());
-    for file in [deleted, past] {
-        let error = import(file).await.unwrap_err();
-        assert!(matches!(error, StorageError::Missing(Missing::File)), "{error}");
+    assert!(is_missing(storage.delete_file(WORKSPACE, deleted).await));
+    assert!(is_missing(storage.file(WORKSPACE, deleted).await));
+    assert!(is_missing(storage.linked_file(deleted).await));
+    assert_eq!(listed(storage).await, [kept]);
+    assert_eq!(storage.workspace_of_file(deleted).await.unwrap(), WORKSPACE);
+    for _ in 0..2 {
+        // The content is still stored, so it is not an orphan.
+        assert!(storage.orphaned_contents(vec![kept, deleted]).await.unwrap().is_empty());
+        assert_eq!(storage.discarded_files().await.unwrap(), [deleted]);
     }
-    let removable = async || storage.discarded_files().await.unwrap();
-    assert!(removable().await.is_empty());
-    assert!(storage.orphaned_contents(vec![deleted, past]).await.unwrap().is_empty());
+    for _ in 0..2 {
+        storage.erase_files(vec![deleted]).await.unwrap();
+        assert!(storage.discarded_files().await.unwrap().is_empty());
+    }
+    assert!(storage.file(WORKSPACE, kept).await.is_ok());
+}
 
-    storage.finish_import(tasks[0], Vec::new(), ImportCounts::default()).await.unwrap();
-    assert!(removable().await.is_empty(), "another import needs it");
-    storage.fail_import(tasks[1], "injected".to_owned()).await.unwrap();
-    assert_eq!(removable().await, [deleted]);
-    storage.fail_import(tasks[2], "injected".to_owned()).await.unwrap();
-    assert_eq!(removable().await, [deleted, past]);
-    storage.erase_files(vec![deleted, past]).await.unwrap();
-    // A reset also ends the imports.
-    let kept = storage.add_file(WORKSPACE, file(None)).await.unwrap().id;
-    import(kept).await.unwrap();
-    storage.delete_file(WORKSPACE, kept).await.unwrap();
-    assert!(removable().await.is_empty());
-    storage.reset(WORKSPACE).await.unwrap();
-    assert_eq!(removable().await, [kept]);
+async fn files_of_other_workspaces_are_missing(storage: &impl FileIndex) {
+    let id = add(storage, file(None)).await;
+    assert!(is_missing(storage.file(OTHER, id).await));
+    assert!(is_missing(storage.delete_file(OTHER, id).await));
+    let window = Window { offset: 0, limit: 10 };
+    let empty = storage.files(OTHER, FileFilter::default(), window).await.unwrap();
+    assert_eq!((empty.count, empty.results.len()), (0, 0));
+    let other = storage.add_file(OTHER, file(None)).await.unwrap().id;
+    assert_eq!(listed(storage).await, [id]);
+    assert_eq!(storage.workspace_of_file(other).await.unwrap(), OTHER);
+}
+
+async fn concurrent_changes_are_counted_once(storage: &(impl FileIndex + Upkeep)) {
+    let mut sizes = Vec::new();
+    for bytes in 1..=20 {
+        sizes.push((add(storage, NewFile { bytes, ..file(None) }).await, bytes));
+    }
+    // Each of the first ten files is deleted by three requests, while others are added.
+    let deleting = join_all((0..30).map(async |n| {
+        let (id, _) = sizes[n % 10];
+        storage.delete_file(WORKSPACE, id).await.is_ok()
+    }));
+    let adding =
+        join_all((0..20).map(async |_| add(storage, NewFile { bytes: 1_000, ..file(None) }).await));
+    let (deleted, added) = tokio::join!(deleting, adding);
+    assert_eq!(deleted.iter().filter(|was_deleted| **was_deleted).count(), 10);
+    let mut left = listed(storage).await;
+    let mut expected = added;
+    expected.extend(sizes[10..].iter().map(|(id, _)| id));
+    left.sort();
+    expected.sort();
+    assert_eq!(left, expected);
+    let counts = storage.counts().await.unwrap();
+    let bytes: u64 = sizes[10..].iter().map(|(_, bytes)| bytes).sum();
+    assert_eq!((counts.files, counts.file_bytes), (30, bytes + 20_000));
+}
+
+async fn concurrent_housekeeping_removes_everything_once(storage: &(impl FileIndex + Upkeep)) {
+    let soon = Timestamp::now();
+    for _ in 0..130 {
+        storage.add_file(WORKSPACE, NewFile { bytes: 1, ..file(Some(soon)) }).await.unwrap();
+        storage.add_file(OTHER, NewFile { bytes: 1, ..file(Some(soon)) }).await.unwrap();
+    }
+    let kept = add(storage, NewFile { bytes: 5, ..file(None) }).await;
+    let work = async || {
+        while storage.expire_files(expired(soon)).await.unwrap() {}
+        loop {
+            let ids = storage.discarded_files().await.unwrap();
+            if ids.is_empty() {
+                return;
+            }
+            storage.erase_files(ids).await.unwrap();
+        }
+    };
+    let adding = async || {
+        for _ in 0..20 {
+            storage.add_file(OTHER, file(None)).await.unwrap();
+        }
+    };
+    tokio::join!(work(), work(), work(), adding());
+    // A server may have skipped files that another one was deleting.
+    work().await;
+    assert_eq!(listed(storage).await, [kept]);
+    let counts = storage.counts().await.unwrap();
+    assert_eq!((counts.files, counts.file_bytes), (21, 5));
+    let forget = Retention { deleted: in_an_hour(), ..expired(soon) };
+    let forget = async || while storage.expire_files(forget).await.unwrap() {};
+    tokio::join!(forget(), forget());
+    forget().await;
+    assert_eq!(storage.rows("files").await, 21);
 }
