@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::PostgresStorage;
 use super::testing::{self, count_rows};
 use crate::storage::contract::{self, Upkeep};
-use crate::storage::{Counts, Pending};
+use crate::storage::{Counts, DiskState, Health, Pending};
 
 impl Upkeep for PostgresStorage {
     fn secret(&self) -> Pending<Option<Vec<u8>>> {
@@ -57,4 +57,14 @@ async fn counts() {
 #[tokio::test]
 async fn reclaim() {
     contract::reclaim::check(create).await;
+}
+
+#[tokio::test]
+async fn health_needs_no_query() {
+    let Some(storage) = testing::storage().await else { return };
+    let mut connection = storage.database.connection().await.unwrap();
+    let _transaction = connection.write().await.unwrap();
+    let expected =
+        Health { disk: DiskState::Writable, free_bytes: None, wal_bytes: 0, pending_writes: 1 };
+    assert_eq!(storage.health(), expected);
 }

@@ -71,11 +71,11 @@ pub(super) async fn list(
     let rows = if is_filtered {
         let sql = select!(
             "AND ($3 IS NULL OR strpos(folded_name, $3) > 0) AND ($4 IS NULL OR purpose = $4) \
-             ORDER BY id DESC LIMIT $5 OFFSET $6"
+             ORDER BY position DESC LIMIT $5 OFFSET $6"
         );
         transaction.query_typed(sql, params![row, now, containing, purpose, limit, offset]).await?
     } else {
-        let sql = select!("ORDER BY id DESC LIMIT $3 OFFSET $4");
+        let sql = select!("ORDER BY position DESC LIMIT $3 OFFSET $4");
         transaction.query_typed(sql, params![row, now, limit, offset]).await?
     };
     Ok(Listed { count, results: rows.iter().map(files::read).collect() })

@@ -1,6 +1,6 @@
 //! The number and size of the files of a workspace.
 //!
-//! They change in the transaction that adds or deletes files, after the rows of the files were written or locked.
+//! They change in the transaction that adds or deletes files. The rows of deleted files are locked before.
 
 use std::collections::BTreeMap;
 

@@ -69,14 +69,15 @@ async fn add(database: Database, workspace: Uuid, new: NewFile) -> Result<FileEn
         lines: new.lines,
         signature: new.signature,
     };
-    let sql = "WITH added AS (INSERT INTO files (workspace, uuid, export, created_at, expires_at, name, folded_name, bytes, purpose, \
+    // Exports have no position.
+    let sql = "WITH total AS (INSERT INTO file_totals (workspace, position, listed, stored, bytes) \
+               VALUES ($1, $16, $16, 1, $8) ON CONFLICT (workspace) DO UPDATE SET position = file_totals.position + excluded.position, \
+               listed = file_totals.listed + excluded.listed, stored = file_totals.stored + excluded.stored, \
+               bytes = file_totals.bytes + excluded.bytes RETURNING position) \
+               INSERT INTO files (workspace, uuid, export, position, created_at, expires_at, name, folded_name, bytes, purpose, \
                mimetype, visibility, lines, signature, dataset, revision) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
-               ON CONFLICT (uuid) DO NOTHING RETURNING workspace, export, bytes) \
-               INSERT INTO file_totals (workspace, listed, stored, bytes) \
-               SELECT workspace, CASE WHEN export THEN 0 ELSE 1 END, 1, bytes FROM added \
-               ON CONFLICT (workspace) DO UPDATE SET listed = file_totals.listed + excluded.listed, \
-               stored = file_totals.stored + excluded.stored, bytes = file_totals.bytes + excluded.bytes";
+               SELECT $1, $2, $3, CASE WHEN $3 THEN NULL ELSE position END, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 \
+               FROM total ON CONFLICT (uuid) DO NOTHING";
     let added = transaction
         .execute_typed(
             sql,
@@ -96,6 +97,7 @@ async fn add(database: Database, workspace: Uuid, new: NewFile) -> Result<FileEn
                 file.signature,
                 new.export.map(|export| export.dataset),
                 new.export.map(|export| export.revision as i64),
+                i64::from(new.export.is_none()),
             ],
         )
         .await?;
@@ -238,8 +240,8 @@ async fn discarded(database: Database) -> Result<Vec<Uuid>, StorageError> {
     let sql = "(SELECT f.uuid FROM files f WHERE f.deleted_at IS NOT NULL AND NOT f.erased AND NOT EXISTS (SELECT FROM imports i \
                JOIN workspaces w ON w.id = i.workspace WHERE i.file = f.uuid AND i.state <> 'ENDED' AND NOT w.discarded) \
                ORDER BY f.id LIMIT $1) \
-               UNION ALL (SELECT f.uuid FROM workspaces w JOIN files f ON f.workspace = w.id \
-               WHERE w.discarded AND f.deleted_at IS NULL AND NOT f.erased LIMIT $1)";
+               UNION ALL (SELECT f.uuid FROM workspaces w CROSS JOIN LATERAL (SELECT uuid FROM files WHERE workspace = w.id \
+               AND NOT erased AND deleted_at IS NULL LIMIT $1) f WHERE w.discarded LIMIT $1)";
     let found = transaction.query_typed(sql, params![STEP]).await?;
     Ok(found.iter().map(|row| row.get(0)).collect())
 }

@@ -19,9 +19,10 @@ use crate::storage::{Pending, StorageError};
 const ROWS: i64 = 500;
 
 /// A step that is lost in a crash is repeated. The rows to remove are found by indexes even if most rows of a table have to be removed:
-/// a scan of the table would read those that earlier steps have removed again and again.
+/// a scan of the table would read those that earlier steps have removed again and again. Where there is no index, the scan must not be
+/// compiled because its cost seems high.
 const SETTINGS: &str = "SET LOCAL synchronous_commit = off; SET LOCAL enable_seqscan = off; \
-                        SET LOCAL enable_bitmapscan = off";
+                        SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off";
 
 /// Runs one step. Returns whether there may be more to do.
 async fn step(database: Database) -> Result<bool, StorageError> {

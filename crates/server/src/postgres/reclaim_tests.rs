@@ -104,6 +104,9 @@ async fn servers_remove_all_rows_of_a_discarded_workspace_together() {
         assert_eq!(after * 2, *before, "{table}");
     }
     assert!(!a.reclaim().await.unwrap());
+    // The database server does the rest.
+    assert_eq!(a.shrink().await.unwrap(), 0);
+    assert!(a.release_space().await.unwrap());
 }
 
 #[tokio::test]
