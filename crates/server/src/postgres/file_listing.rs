@@ -1,8 +1,8 @@
 //! Lists uploaded files, newest first.
 //!
-//! The total is a column. Only files that have expired but are not deleted yet are counted one by one. A page is found by skipping
-//! index entries, which takes about 15 ms for the last of 100,000 files, so there is no search for the nth file as there is for
-//! records. A listing with a filter reads all files of the workspace.
+//! The total is a column. Only files that have expired but are not deleted yet are counted one by one. The first file of a page is
+//! found by skipping index entries, which takes about 15 ms for the last of 100,000 files, so there is no search for the nth file as
+//! there is for records. A listing with a filter reads all files of the workspace.
 
 use uuid::Uuid;
 
@@ -75,7 +75,12 @@ pub(super) async fn list(
         );
         transaction.query_typed(sql, params![row, now, containing, purpose, limit, offset]).await?
     } else {
-        let sql = select!("ORDER BY position DESC LIMIT $3 OFFSET $4");
+        // The inner query reads only the index.
+        let sql = concat!(
+            select!("AND position <= (SELECT position "),
+            files!(),
+            "ORDER BY position DESC LIMIT 1 OFFSET $4) ORDER BY position DESC LIMIT $3"
+        );
         transaction.query_typed(sql, params![row, now, limit, offset]).await?
     };
     Ok(Listed { count, results: rows.iter().map(files::read).collect() })
