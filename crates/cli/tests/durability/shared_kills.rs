@@ -86,7 +86,9 @@ async fn acknowledged_writes_survive_kills_of_servers_that_share_them() {
     }
     let acknowledged: u64 = workers.iter().map(Worker::acknowledged).sum();
     assert!(acknowledged > 0, "nothing was written between the kills");
-    println!("summary: {kills} kills of {SERVERS} servers, {acknowledged} writes acknowledged, none lost or duplicated");
+    println!(
+        "summary: {kills} kills of {SERVERS} servers, {acknowledged} writes acknowledged, none lost or duplicated"
+    );
 }
 
 /// Each server is stopped and started again at its address, while clients with the default retries write to it.

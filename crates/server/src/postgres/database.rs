@@ -1,10 +1,13 @@
 //! Connections, transactions and errors.
 
 use std::error::Error;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Transaction,
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Transaction,
 };
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
@@ -26,7 +29,13 @@ const CONNECTIONS: usize = 16;
 /// A database, as a pool of connections to it. Clones share the pool.
 #[derive(Clone)]
 pub(super) struct Database {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     pool: Pool,
+    /// Whether the last attempt to connect succeeded.
+    is_reachable: AtomicBool,
 }
 
 impl Database {
@@ -47,12 +56,48 @@ impl Database {
             .create_timeout(Some(CONNECT_TIMEOUT))
             .build()
             .map_err(failed)?;
-        Ok(Self { pool })
+        Ok(Self { shared: Arc::new(Shared { pool, is_reachable: AtomicBool::new(true) }) })
     }
 
     /// Takes a connection from the pool, for one transaction at a time.
     pub(super) async fn connection(&self) -> Result<Connection, StorageError> {
-        Ok(Connection(self.pool.get().await?))
+        let taken = self.shared.pool.get().await;
+        match &taken {
+            Ok(_) => self.shared.is_reachable.store(true, Ordering::Relaxed),
+            // These are not failures to connect.
+            Err(PoolError::Closed | PoolError::Timeout(TimeoutType::Wait)) => {}
+            Err(_) => {
+                if self.shared.is_reachable.swap(false, Ordering::Relaxed) {
+                    tokio::spawn(reconnect(Arc::downgrade(&self.shared)));
+                }
+            }
+        }
+        Ok(Connection(taken?))
+    }
+
+    /// Returns whether the last attempt to connect succeeded.
+    pub(super) fn is_reachable(&self) -> bool {
+        self.shared.is_reachable.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of operations that use a connection or wait for one.
+    pub(super) fn operations(&self) -> usize {
+        let status = self.shared.pool.status();
+        status.size.saturating_sub(status.available) + status.waiting
+    }
+}
+
+/// Tries to connect until it succeeds or the database is dropped. A server that is not ready may receive no requests, so nothing else
+/// would notice that the database can be reached again.
+async fn reconnect(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(RETRY_AFTER).await;
+        let Some(shared) = shared.upgrade() else { return };
+        match shared.pool.get().await {
+            Ok(_) => return shared.is_reachable.store(true, Ordering::Relaxed),
+            Err(PoolError::Closed) => return,
+            Err(_) => {}
+        }
     }
 }
 
@@ -184,5 +229,46 @@ impl From<PoolError> for StorageError {
             PoolError::Closed => Self::Stopped,
             error => unavailable(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::testing::TestDatabase;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_is_reachable_again_without_a_request() {
+        let Some(test) = TestDatabase::empty().await else { return };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (server, address) = (test.address(), listener.local_addr().unwrap());
+        drop(listener);
+        let database = Database::new(test.config_at(address)).unwrap();
+        assert!(database.is_reachable());
+        for _ in 0..2 {
+            let error = database.connection().await.map(|_| ()).unwrap_err();
+            assert!(matches!(error, StorageError::Unavailable { .. }), "{error}");
+            assert!(!database.is_reachable());
+        }
+        let listener = TcpListener::bind(address).await.unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut server = TcpStream::connect(&server).await.unwrap();
+                tokio::spawn(async move {
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await
+                });
+            }
+        });
+        let waiting = async {
+            while !database.is_reachable() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
+        assert_eq!(database.operations(), 0);
+        let _connection = database.connection().await.unwrap();
+        assert_eq!(database.operations(), 1);
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::database::Database;
 use super::params::{params, storable};
-use super::{PostgresStorage, workspaces};
+use super::{PostgresStorage, files, workspaces};
 use crate::storage::{
     Dataset, DatasetChange, DatasetKey, DatasetStore, Listed, Missing, NewDataset, Pending,
     StorageError, Window, erased_slug, fold_case, slug,
@@ -178,6 +178,17 @@ async fn free_slug(
     Ok(numbered(high))
 }
 
+/// Erases the name, the description and the slug of a deleted dataset, unless it still has tasks. Returns whether it was erased.
+pub(super) async fn erase(
+    transaction: &Transaction<'_>,
+    row: i64,
+    slug: &str,
+) -> Result<bool, StorageError> {
+    let sql = "UPDATE datasets SET name = '', description = '', folded_name = '', folded_description = '', slug = $2 \
+               WHERE id = $1 AND NOT EXISTS (SELECT FROM tasks WHERE dataset = $1)";
+    Ok(transaction.execute_typed(sql, params![row, erased_slug(slug)]).await? > 0)
+}
+
 async fn list(
     database: Database,
     workspace: Uuid,
@@ -261,8 +272,7 @@ async fn delete(database: Database, workspace: Uuid, key: DatasetKey) -> Result<
     // The records are removed in the background.
     let sql = "UPDATE runs SET abandoned = true WHERE dataset = $1";
     transaction.execute_typed(sql, params![found.row]).await?;
-    let sql = "UPDATE files SET deleted_at = $2 WHERE dataset = $1 AND deleted_at IS NULL";
-    transaction.execute_typed(sql, params![found.dataset.id, now]).await?;
+    files::delete_exports(&transaction, found.dataset.id).await?;
     workspaces::count_dataset(&transaction, workspace_row, -1).await?;
     transaction.commit().await
 }

@@ -1,9 +1,11 @@
 //! A PostgreSQL server for the tests of this crate, and a database of its own for each test.
 
 use std::env;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::Config;
+use tokio_postgres::config::{Host, SslMode};
 
 use super::PostgresStorage;
 use super::database::Database;
@@ -13,6 +15,7 @@ const VARIABLE: &str = "MISTRAL_DATASETS_TEST_POSTGRES";
 
 /// An empty database for one test.
 pub(super) struct TestDatabase {
+    config: Config,
     database: Database,
 }
 
@@ -31,12 +34,56 @@ impl TestDatabase {
         let connection = server.connection().await.unwrap();
         connection.execute_alone(&format!("CREATE DATABASE {name}")).await.unwrap();
         config.dbname(&name);
-        Some(Self { database: Database::new(config).unwrap() })
+        let database = Database::new(config.clone()).unwrap();
+        Some(Self { config, database })
     }
 
     pub(super) fn database(&self) -> &Database {
         &self.database
     }
+
+    /// Returns the address of the server.
+    pub(super) fn address(&self) -> String {
+        let (host, port) = (self.config.get_hosts().first(), self.config.get_ports().first());
+        match host {
+            Some(Host::Tcp(host)) => format!("{host}:{}", port.unwrap_or(&5432)),
+            host => panic!("the test needs a TCP address, not {host:?}"),
+        }
+    }
+
+    /// Returns a configuration to connect to another address, such as that of a proxy.
+    pub(super) fn config_at(&self, address: SocketAddr) -> Config {
+        let mut config = Config::new();
+        config.host(address.ip().to_string()).port(address.port()).ssl_mode(SslMode::Disable);
+        config.user(self.config.get_user().unwrap_or("postgres"));
+        config.password(self.config.get_password().unwrap_or_default());
+        config.dbname(self.config.get_dbname().unwrap_or("postgres"));
+        config
+    }
+}
+
+/// Opens several storages in a new database, each as another server, or returns `None` and says so if there is no server for tests.
+pub(super) async fn servers<const N: usize>() -> Option<[PostgresStorage; N]> {
+    let test = TestDatabase::empty().await?;
+    super::schema::migrate(&test.database).await.unwrap();
+    let open = |_| PostgresStorage { database: Database::new(test.config.clone()).unwrap() };
+    Some([(); N].map(open))
+}
+
+/// Runs statements.
+pub(super) async fn execute(database: &Database, sql: &str) {
+    let mut connection = database.connection().await.unwrap();
+    let transaction = connection.write().await.unwrap();
+    transaction.batch_execute(sql).await.unwrap();
+    transaction.commit().await.unwrap();
+}
+
+/// Returns the number of rows in a table.
+pub(super) async fn count_rows(database: &Database, table: &str) -> i64 {
+    let mut connection = database.connection().await.unwrap();
+    let transaction = connection.read().await.unwrap();
+    let sql = format!("SELECT count(*) FROM {table}");
+    transaction.query_typed_one(&sql, &[]).await.unwrap().get(0)
 }
 
 /// Opens a storage in a new database, or returns `None` and says so if there is no server for tests.

@@ -3,8 +3,9 @@
 use deadpool_postgres::Transaction;
 use uuid::Uuid;
 
+use super::PostgresStorage;
 use super::params::params;
-use crate::storage::StorageError;
+use crate::storage::{Pending, StorageError};
 
 /// An id that no row has.
 pub(super) const NO_ROW: i64 = -1;
@@ -49,4 +50,27 @@ pub(super) async fn count_dataset(
     let sql = "UPDATE workspaces SET dataset_count = dataset_count + $2 WHERE id = $1";
     transaction.execute_typed(sql, params![workspace, change]).await?;
     Ok(())
+}
+
+/// Discards a workspace with everything in it, unfinished imports included. The next write creates a new row.
+pub(super) async fn reset(
+    transaction: &Transaction<'_>,
+    workspace: Uuid,
+) -> Result<(), StorageError> {
+    let sql = "UPDATE workspaces SET discarded = true WHERE uuid = $1 AND NOT discarded";
+    transaction.execute_typed(sql, params![workspace]).await?;
+    Ok(())
+}
+
+impl PostgresStorage {
+    /// Implements [`Storage::reset`](crate::storage::Storage::reset).
+    pub(crate) fn reset(&self, workspace: Uuid) -> Pending<()> {
+        let database = self.database.clone();
+        Box::pin(async move {
+            let mut connection = database.connection().await?;
+            let transaction = connection.write().await?;
+            reset(&transaction, workspace).await?;
+            transaction.commit().await
+        })
+    }
 }

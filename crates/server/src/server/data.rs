@@ -8,9 +8,9 @@ use super::StartError;
 use crate::config::DataLocation;
 #[cfg(feature = "scale-out")]
 use crate::config::SharedData;
+use crate::content::{ContentError, ContentStore, DirectoryStore};
 #[cfg(feature = "scale-out")]
 use crate::content::{ObjectContentStore, ObjectLocation};
-use crate::content::{ContentError, ContentStore, DirectoryStore};
 use crate::data_dir::{DataDirectory, DataError};
 #[cfg(feature = "scale-out")]
 use crate::postgres::PostgresStorage;
@@ -100,12 +100,10 @@ fn open(
 
 /// Returns the key for signing links. Only the first start writes it, so that a server can be started on a full disk.
 async fn secret(storage: &dyn Storage) -> Result<Vec<u8>, StorageError> {
-    if let Some(secret) = storage.secret().await? {
-        return Ok(secret);
+    match storage.secret().await? {
+        Some(secret) => Ok(secret),
+        None => storage.set_secret(rand::random::<[u8; 32]>().to_vec()).await,
     }
-    let secret = rand::random::<[u8; 32]>().to_vec();
-    storage.set_secret(secret.clone()).await?;
-    Ok(secret)
 }
 
 /// An error opening a data directory, without its path.

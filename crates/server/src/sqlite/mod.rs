@@ -6,6 +6,8 @@ mod campaigns;
 mod campaigns_tests;
 mod compact;
 mod connection;
+#[cfg(test)]
+mod contract_tests;
 mod counts;
 mod datasets;
 mod disk;
@@ -15,8 +17,6 @@ mod event_filter_tests;
 mod events;
 mod file_listing;
 mod files;
-#[cfg(test)]
-mod files_tests;
 mod fixtures;
 #[cfg(test)]
 mod full_disk;
@@ -181,19 +181,24 @@ fn take_bytes<T>(
     Ok(taken)
 }
 
+fn secret(connection: &Connection) -> Result<Option<Vec<u8>>, StorageError> {
+    let mut query =
+        connection.prepare_cached("SELECT value FROM settings WHERE name = 'secret'")?;
+    Ok(query.query_row([], |row| row.get(0)).optional()?)
+}
+
 impl Storage for SqliteStorage {
     fn secret(&self) -> Pending<Option<Vec<u8>>> {
-        self.look_up(|connection| {
-            let mut query =
-                connection.prepare_cached("SELECT value FROM settings WHERE name = 'secret'")?;
-            Ok(query.query_row([], |row| row.get(0)).optional()?)
-        })
+        self.look_up(secret)
     }
 
-    fn set_secret(&self, secret: Vec<u8>) -> Pending<()> {
+    fn set_secret(&self, new: Vec<u8>) -> Pending<Vec<u8>> {
         self.write(move |connection| {
-            connection.execute("INSERT INTO settings VALUES ('secret', ?1)", [&secret])?;
-            Ok(())
+            if let Some(stored) = secret(connection)? {
+                return Ok(stored);
+            }
+            connection.execute("INSERT INTO settings VALUES ('secret', ?1)", [&new])?;
+            Ok(new)
         })
     }
 

@@ -154,7 +154,7 @@ impl SeedStore for FailingStorage {
 impl Storage for FailingStorage {
     forward! {
         reads fn secret(&self) -> Option<Vec<u8>>;
-        writes fn set_secret(&self, secret: Vec<u8>) -> ();
+        writes fn set_secret(&self, secret: Vec<u8>) -> Vec<u8>;
         writes fn reset(&self, workspace: Uuid) -> ();
         reads fn counts(&self) -> Counts;
         writes fn reclaim(&self) -> bool;

@@ -6,6 +6,8 @@
 //! - Every object belongs to a workspace. Objects of other workspaces are reported as missing.
 
 mod campaigns;
+#[cfg(test)]
+pub(crate) mod contract;
 mod counts;
 mod datasets;
 mod error;
@@ -94,8 +96,9 @@ pub(crate) trait Storage:
     /// Returns the key for signing links, or `None` if it was not set yet.
     fn secret(&self) -> Pending<Option<Vec<u8>>>;
 
-    /// Sets the key for signing links.
-    fn set_secret(&self, secret: Vec<u8>) -> Pending<()>;
+    /// Sets the key for signing links, unless it is set already. Returns the key that is stored: that of another server, if both
+    /// started at the same time.
+    fn set_secret(&self, secret: Vec<u8>) -> Pending<Vec<u8>>;
 
     /// Removes everything from a workspace. [`reclaim`](Self::reclaim) frees the space. Its files become
     /// [discarded](FileIndex::discarded_files).

@@ -1,0 +1,70 @@
+//! Runs the tests that every storage must pass.
+
+use uuid::Uuid;
+
+use super::PostgresStorage;
+use super::testing::{self, count_rows};
+use crate::storage::contract::{self, Upkeep};
+use crate::storage::{Counts, DiskState, Health, Pending};
+
+impl Upkeep for PostgresStorage {
+    fn secret(&self) -> Pending<Option<Vec<u8>>> {
+        Self::secret(self)
+    }
+
+    fn set_secret(&self, secret: Vec<u8>) -> Pending<Vec<u8>> {
+        Self::set_secret(self, secret)
+    }
+
+    fn reset(&self, workspace: Uuid) -> Pending<()> {
+        Self::reset(self, workspace)
+    }
+
+    fn counts(&self) -> Pending<Counts> {
+        Self::counts(self)
+    }
+
+    fn reclaim(&self) -> Pending<bool> {
+        Self::reclaim(self)
+    }
+
+    async fn rows(&self, table: &'static str) -> i64 {
+        count_rows(&self.database, table).await
+    }
+}
+
+async fn create() -> Option<(PostgresStorage, ())> {
+    Some((testing::storage().await?, ()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings() {
+    contract::settings::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files() {
+    contract::files::check(create).await;
+    contract::file_listing::check(create).await;
+    contract::exports::check(create).await;
+}
+
+#[tokio::test]
+async fn counts() {
+    contract::counts::check(create).await;
+}
+
+#[tokio::test]
+async fn reclaim() {
+    contract::reclaim::check(create).await;
+}
+
+#[tokio::test]
+async fn health_needs_no_query() {
+    let Some(storage) = testing::storage().await else { return };
+    let mut connection = storage.database.connection().await.unwrap();
+    let _transaction = connection.write().await.unwrap();
+    let expected =
+        Health { disk: DiskState::Writable, free_bytes: None, wal_bytes: 0, pending_writes: 1 };
+    assert_eq!(storage.health(), expected);
+}
