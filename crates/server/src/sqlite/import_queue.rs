@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::budget::Cost;
 use super::files;
 use crate::storage::{
-    ClaimedImport, ClaimedSource, FieldMapping, IMPORT_BLOCK, ImportPosition, ImportSource,
+    Claim, ClaimedImport, ClaimedSource, FieldMapping, IMPORT_BLOCK, ImportPosition, ImportSource,
     NewImport, QueueLimits, SourceIds, SpanMapping, SpanReference, StorageError, StoredSource,
     WaitingImports, decode_import_block,
 };
@@ -223,11 +223,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ClaimedImport> {
         _ => return Err(FromSqlError::InvalidType.into()),
     };
     Ok(ClaimedImport {
-        task: row.get(0)?,
+        // The storage has one server, so no import is claimed again while it runs.
+        claim: Claim { task: row.get(0)?, epoch: 1, staged: row.get(7)? },
         workspace: row.get(1)?,
         source,
         position: ImportPosition { offset: row.get(5)?, line: row.get(6)? },
-        staged: row.get(7)?,
         skipped: row.get(8)?,
         attempts: row.get(9)?,
         is_stuck: row.get(10)?,

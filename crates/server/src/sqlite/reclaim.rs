@@ -211,10 +211,10 @@ mod tests {
     use super::ROWS;
     use crate::sqlite::SqliteStorage;
     use crate::storage::{
-        Campaign, Conversation, Dataset, DatasetKey, DatasetStore, EventFields, FixtureStore,
-        ImportPosition, ImportSource, ImportStore, NewDataset, NewFixtureEvent, NewImport,
-        NewRecord, Progress, QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage,
-        Task, Window,
+        Campaign, Claim, Conversation, Dataset, DatasetKey, DatasetStore, EventFields,
+        FixtureStore, ImportPosition, ImportSource, ImportStore, NewDataset, NewFixtureEvent,
+        NewImport, NewRecord, Progress, QueueLimits, RecordFormat, RecordStore, Selection,
+        SourceIds, Storage, Task, Window,
     };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
@@ -282,11 +282,14 @@ mod tests {
         let task = queue_import(&storage, WORKSPACE, dataset).await;
         let staged = (0..ROWS + 1).map(|_| new_record()).collect();
         let end = ImportPosition::default();
-        storage.stage_records(task.id, staged, end, Progress::NONE).await.unwrap();
+        storage
+            .stage_records(Claim::by_creator(task.id), staged, end, Progress::NONE)
+            .await
+            .unwrap();
         assert_eq!(rows(&storage, "records").await, i64::from(ROWS) + 2);
         // Records staged by a running import are kept.
         assert_eq!(reclaim_all(&storage).await, 0);
-        storage.fail_import(task.id, "injected".to_owned()).await.unwrap();
+        storage.fail_import(Claim::by_creator(task.id), "injected".to_owned()).await.unwrap();
         assert!(reclaim_all(&storage).await > 1);
         assert_eq!((rows(&storage, "records").await, rows(&storage, "runs").await), (1, 1));
     }

@@ -6,6 +6,8 @@
 //! - Every object belongs to a workspace. Objects of other workspaces are reported as missing.
 
 mod campaigns;
+#[cfg(test)]
+pub(crate) mod contract;
 mod counts;
 mod datasets;
 mod error;
@@ -52,7 +54,7 @@ pub(crate) use fixtures::{
 pub(crate) use health::{DiskState, Health};
 pub(crate) use import_blocks::{IMPORT_BLOCK, StoredSource, decode_import_block};
 pub(crate) use imports::{
-    ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
+    Claim, ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
     NewImport, Progress, QueueLimits, SourceIds, Task, WaitingImports,
 };
 pub(crate) use judges::{Judge, JudgeFilter, JudgeStore, JudgeWrite, NewJudge};
