@@ -6,10 +6,17 @@
 //! - Locks are taken in one order: workspace, dataset, run, then rows of one table by ascending key. Two operations therefore
 //!   never wait for each other.
 
+#[cfg(test)]
+mod contract_tests;
 mod database;
 mod datasets;
+mod import_queue;
+mod imports;
+#[cfg(test)]
+mod imports_tests;
 mod params;
 mod schema;
+mod staging;
 #[cfg(test)]
 mod testing;
 mod workspaces;
