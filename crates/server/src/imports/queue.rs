@@ -172,7 +172,6 @@ impl Shared {
             TaskAction::Import => {
                 retry_until_stored(task, || storage.release_import(task)).await;
                 self.wake.notify_one();
-                return;
             }
             TaskAction::Abandon => {
                 retry_until_stored(task, || storage.block_import(task)).await;

@@ -92,8 +92,9 @@ pub(super) async fn add(
 
 /// Returns how many imports can be claimed. Their number is limited, and an index contains only unfinished ones.
 pub(super) async fn waiting(transaction: &Transaction<'_>) -> Result<WaitingImports, StorageError> {
-    let sql = "SELECT count(*), min(t.created_at) FROM imports i JOIN workspaces w ON w.id = i.workspace \
-               JOIN tasks t ON t.id = i.task WHERE i.state <> 'ENDED' AND i.state = 'WAITING' AND NOT w.discarded";
+    let sql = "SELECT q.count, t.created_at FROM (\
+                   SELECT count(*), min(i.task) AS task FROM imports i JOIN workspaces w ON w.id = i.workspace \
+                   WHERE i.state <> 'ENDED' AND i.state = 'WAITING' AND NOT w.discarded) q LEFT JOIN tasks t ON t.id = q.task";
     let row = transaction.query_typed_one(sql, params![]).await?;
     let accepted: Option<i64> = row.get(1);
     let age = |accepted| Duration::from_micros(Timestamp::now().micros().abs_diff(accepted));
@@ -142,14 +143,20 @@ pub(super) async fn claim(
     claimant: Uuid,
 ) -> Result<Option<ClaimedImport>, StorageError> {
     let sql = "\
-        WITH next AS (\
-            SELECT i.task FROM imports i JOIN workspaces w ON w.id = i.workspace LEFT JOIN (\
-                SELECT workspace, count(*) AS running FROM imports \
-                WHERE state <> 'ENDED' AND state = 'RUNNING' AND leased_until >= statement_timestamp() \
-                GROUP BY workspace) r ON r.workspace = i.workspace \
-            WHERE i.state <> 'ENDED' AND (i.state = 'WAITING' OR i.leased_until < statement_timestamp()) AND NOT w.discarded \
-            ORDER BY i.state <> 'STUCK', coalesce(r.running, 0), w.import_claimed_at, i.task \
-            LIMIT 1 FOR NO KEY UPDATE OF i SKIP LOCKED), \
+        WITH queue AS (\
+            SELECT workspace, count(*) FILTER (WHERE state = 'RUNNING' AND leased_until >= statement_timestamp()) AS running, \
+            min(task) FILTER (WHERE state = 'STUCK' AND leased_until < statement_timestamp()) AS stuck, \
+            min(task) FILTER (WHERE state = 'WAITING' OR leased_until < statement_timestamp()) AS task \
+            FROM imports WHERE state <> 'ENDED' GROUP BY workspace), \
+        candidates AS (\
+            SELECT coalesce(q.stuck, q.task) AS task, \
+            row_number() OVER (ORDER BY q.stuck IS NULL, q.running, w.import_claimed_at, q.task) AS rank \
+            FROM queue q JOIN workspaces w ON w.id = q.workspace WHERE q.task IS NOT NULL AND NOT w.discarded \
+            ORDER BY rank LIMIT 10), \
+        next AS (\
+            SELECT i.task FROM candidates c JOIN imports i ON i.task = c.task \
+            WHERE i.state = 'WAITING' OR i.leased_until < statement_timestamp() \
+            ORDER BY c.rank LIMIT 1 FOR NO KEY UPDATE OF i SKIP LOCKED), \
         claimed AS (\
             UPDATE imports i SET state = CASE i.state WHEN 'STUCK' THEN i.state ELSE 'RUNNING' END, claimant = $1, \
             leased_until = statement_timestamp() + make_interval(secs => $2), epoch = i.epoch + 1, attempts = i.attempts + 1 \
