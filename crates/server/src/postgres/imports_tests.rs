@@ -1,9 +1,12 @@
 //! Tests of imports by several servers that share a database.
 
 use std::collections::HashSet;
+use std::pin::Pin;
+use std::time::Duration;
 
 use futures::future::join_all;
 use mistral_datasets_types::{RecordSource, TaskStatus};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::params::params;
@@ -315,6 +318,39 @@ async fn no_staged_run_remains_when_a_dataset_is_deleted_meanwhile() {
     }
     assert_eq!(servers.count("SELECT count(*) FROM runs WHERE NOT abandoned").await, 0);
     assert_eq!(servers.count("SELECT count(*) FROM tasks WHERE status = 'RUNNING'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_waits_for_a_deletion_and_then_writes_nothing() {
+    let Some(servers) = Servers::start().await else { return };
+    for chunks in 0..3 {
+        let dataset = new_dataset(&servers.first, WORKSPACE).await;
+        let new = NewImport::empty(WORKSPACE, dataset.clone());
+        servers.first.queue_import(new, QueueLimits::NONE).await.unwrap();
+        let mut claim = servers.first.claim_import(FIRST).await.unwrap().unwrap().claim;
+        for chunk in 0..chunks {
+            claim = stage(&servers.first, claim, chunk..chunk + 1).await.unwrap();
+        }
+        // What a deletion does before its commit.
+        let DatasetKey::Id(id) = dataset else { unreachable!() };
+        let mut connection = servers.second.database.connection().await.unwrap();
+        let deletion = connection.write().await.unwrap();
+        let sql = "WITH d AS (UPDATE datasets SET deleted_at = 1 WHERE uuid = $1 RETURNING id) \
+                   UPDATE runs SET abandoned = true FROM d WHERE runs.dataset = d.id";
+        deletion.execute_typed(sql, params![id]).await.unwrap();
+        let mut writing: Pin<Box<dyn Future<Output = Result<(), StorageError>>>> = if chunks < 2 {
+            Box::pin(async { stage(&servers.first, claim, 7..9).await.map(drop) })
+        } else {
+            servers.first.finish_import(claim, records(7..9), ImportCounts::default())
+        };
+        assert!(timeout(Duration::from_millis(200), &mut writing).await.is_err());
+        deletion.commit().await.unwrap();
+        let error = writing.await.unwrap_err();
+        assert!(matches!(error, StorageError::ImportAborted), "{error}");
+        servers.first.fail_import(claim, error.to_string()).await.unwrap();
+    }
+    assert_eq!(servers.count("SELECT count(*) FROM runs WHERE NOT abandoned").await, 0);
+    assert_eq!(servers.count("SELECT count(*) FROM records WHERE payload > '[6]'").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
