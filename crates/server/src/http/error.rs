@@ -224,7 +224,7 @@ impl From<StorageError> for ApiError {
                 let code = ErrorCode::DatabaseTimeout;
                 Self::new(StatusCode::REQUEST_TIMEOUT, code, error.to_string())
             }
-            StorageError::ImportAborted => {
+            StorageError::ImportAborted | StorageError::ClaimLost => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
             }
             StorageError::Failed(_) => {

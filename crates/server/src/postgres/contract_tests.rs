@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::PostgresStorage;
-use super::testing::{self, count_rows};
+use super::testing::{self, count_rows, expire_leases};
 use crate::storage::contract::{self, Upkeep};
 use crate::storage::{Counts, DiskState, Health, Pending};
 
@@ -67,4 +67,13 @@ async fn health_needs_no_query() {
     let expected =
         Health { disk: DiskState::Writable, free_bytes: None, wal_bytes: 0, pending_writes: 1 };
     assert_eq!(storage.health(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_fulfil_the_contract() {
+    let restart = async |storage: PostgresStorage, (): &()| {
+        expire_leases(&storage).await;
+        storage
+    };
+    contract::imports::check(create, restart).await;
 }

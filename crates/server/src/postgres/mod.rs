@@ -19,6 +19,10 @@ mod files;
 #[cfg(test)]
 mod files_tests;
 mod health;
+mod import_queue;
+mod imports;
+#[cfg(test)]
+mod imports_tests;
 mod orphans;
 mod params;
 mod reclaim;
@@ -26,6 +30,7 @@ mod reclaim;
 mod reclaim_tests;
 mod schema;
 mod settings;
+mod staging;
 #[cfg(test)]
 mod testing;
 mod workspaces;

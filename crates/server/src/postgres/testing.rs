@@ -92,3 +92,17 @@ pub(super) async fn storage() -> Option<PostgresStorage> {
     super::schema::migrate(&test.database).await.unwrap();
     Some(PostgresStorage { database: test.database })
 }
+
+/// Opens two storages in a new database, with connections of their own, as two servers do.
+pub(super) async fn two_storages() -> Option<[PostgresStorage; 2]> {
+    let test = TestDatabase::empty().await?;
+    super::schema::migrate(&test.database).await.unwrap();
+    let second = Database::new(test.config).unwrap();
+    Some([PostgresStorage { database: test.database }, PostgresStorage { database: second }])
+}
+
+/// Lets all leases end, as if all servers had disappeared.
+pub(super) async fn expire_leases(storage: &PostgresStorage) {
+    let sql = "UPDATE imports SET leased_until = '-infinity' WHERE leased_until IS NOT NULL";
+    storage.database.connection().await.unwrap().execute_alone(sql).await.unwrap();
+}

@@ -34,6 +34,9 @@ pub(crate) enum StorageError {
     /// The dataset of a running import was deleted.
     #[error("the dataset was deleted while the import ran")]
     ImportAborted,
+    /// Another server has taken an import over, or a crash of the database has lost staged records.
+    #[error("another server has taken over the import")]
+    ClaimLost,
     /// Too many imports are queued.
     #[error("too many imports are queued")]
     QueueFull,

@@ -66,18 +66,23 @@ impl RecordStore for FailingStorage {
 }
 
 impl ImportStore for FailingStorage {
+    fn import_lease(&self) -> Option<std::time::Duration> {
+        self.inner.import_lease()
+    }
+
     forward! {
         writes fn queue_import(&self, new: NewImport, limits: QueueLimits) -> Task;
         writes fn release_import(&self, task: Uuid) -> ();
         writes fn block_import(&self, task: Uuid) -> ();
         writes fn claim_import(&self, claimant: Uuid) -> Option<ClaimedImport>;
+        writes fn renew_import(&self, claim: Claim) -> ();
         reads fn waiting_imports(&self) -> WaitingImports;
         reads fn import_ids(&self, task: Uuid, done: u64) -> SourceIds;
         reads fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Task;
         reads fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Listed<Task>;
-        writes fn stage_records(&self, task: Uuid, records: Vec<NewRecord>, end: ImportPosition, progress: Progress) -> ();
-        writes fn finish_import(&self, task: Uuid, last_records: Vec<NewRecord>, counts: ImportCounts) -> ();
-        writes fn fail_import(&self, task: Uuid, message: String) -> ();
+        writes fn stage_records(&self, claim: Claim, records: Vec<NewRecord>, end: ImportPosition, progress: Progress) -> ();
+        writes fn finish_import(&self, claim: Claim, last_records: Vec<NewRecord>, counts: ImportCounts) -> ();
+        writes fn fail_import(&self, claim: Claim, message: String) -> ();
     }
 }
 

@@ -18,6 +18,7 @@ mod failing;
 mod files;
 mod fixtures;
 mod health;
+mod import_blocks;
 mod imports;
 mod judges;
 mod records;
@@ -51,8 +52,9 @@ pub(crate) use fixtures::{
     NewFixtureEvent,
 };
 pub(crate) use health::{DiskState, Health};
+pub(crate) use import_blocks::{IMPORT_BLOCK, StoredSource, decode_import_block};
 pub(crate) use imports::{
-    ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
+    Claim, ClaimedImport, ClaimedSource, ImportCounts, ImportPosition, ImportSource, ImportStore,
     NewImport, Progress, QueueLimits, SourceIds, Task, WaitingImports,
 };
 pub(crate) use judges::{Judge, JudgeFilter, JudgeStore, JudgeWrite, NewJudge};

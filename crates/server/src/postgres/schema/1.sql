@@ -107,10 +107,10 @@ CREATE TABLE imports (
     workspace bigint NOT NULL,
     -- WAITING, HELD (until a fault rule decides what happens), RUNNING, STUCK (by a fault rule) or ENDED.
     state text NOT NULL,
-    -- The server that holds or runs the import, until when nobody else may take it, and how often it was given out. A server whose
-    -- epoch is not the current one has lost the import.
+    -- The server that holds or runs the import, until when nobody else may take it (by the clock of the database), and how often it
+    -- was claimed. A server whose epoch is not the current one has lost the import.
     claimant uuid,
-    leased_until bigint,
+    leased_until timestamptz,
     epoch bigint NOT NULL DEFAULT 0,
     -- How often the import was claimed since it last staged records.
     attempts bigint NOT NULL DEFAULT 0,
@@ -126,10 +126,10 @@ CREATE TABLE imports (
     line bigint NOT NULL DEFAULT 0,
     -- What imports from spans copy, as JSON.
     mapping text
-);
-CREATE INDEX imports_by_workspace ON imports (workspace, state, claimant);
-CREATE INDEX waiting_imports ON imports (task) WHERE state = 'WAITING';
-CREATE INDEX running_imports ON imports (leased_until) WHERE state IN ('RUNNING', 'HELD', 'STUCK');
+    -- With room for a further version of a row in its page, so that storing the progress of an import changes no index.
+) WITH (fillfactor = 50);
+CREATE INDEX imports_by_workspace ON imports (workspace);
+CREATE INDEX unfinished_imports ON imports (task) WHERE state <> 'ENDED';
 CREATE INDEX ended_imports ON imports (task) WHERE state = 'ENDED';
 CREATE INDEX imports_by_file ON imports (file) WHERE file IS NOT NULL;
 

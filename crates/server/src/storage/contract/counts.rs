@@ -5,8 +5,9 @@ use uuid::Uuid;
 use super::exports::new_record;
 use super::{Upkeep, run};
 use crate::storage::{
-    Counts, DatasetKey, DatasetStore, ExportedRevision, FileIndex, ImportCounts, ImportPosition,
-    ImportStore, NewDataset, NewFile, NewImport, Progress, QueueLimits, RecordStore, Retention,
+    Claim, Counts, DatasetKey, DatasetStore, ExportedRevision, FileIndex, ImportCounts,
+    ImportPosition, ImportStore, NewDataset, NewFile, NewImport, Progress, QueueLimits,
+    RecordStore, Retention,
 };
 use crate::time::Timestamp;
 
@@ -106,14 +107,18 @@ async fn records_and_tasks_are_counted(
         check(before * 5 + 2, before + 1, [before, before, before]).await;
         for kind in ["finished", "failed", "running"] {
             let new = NewImport::empty(workspace, dataset.clone());
-            let task = storage.queue_import(new, QueueLimits::NONE).await.unwrap().id;
+            let task =
+                Claim::by_creator(storage.queue_import(new, QueueLimits::NONE).await.unwrap().id);
             let staged = vec![new_record(), new_record()];
             let end = ImportPosition::default();
             storage.stage_records(task, staged, end, Progress::NONE).await.unwrap();
             let counts = ImportCounts { requested: 3, imported: 3, skipped: 0 };
             match kind {
                 "finished" => {
-                    storage.finish_import(task, vec![new_record()], counts).await.unwrap();
+                    storage
+                        .finish_import(task.after_staging(2), vec![new_record()], counts)
+                        .await
+                        .unwrap();
                 }
                 "failed" => storage.fail_import(task, "injected".to_owned()).await.unwrap(),
                 _ => {}

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::files::{WORKSPACE, add, expired, file, in_an_hour, is_missing, listed};
 use super::{Upkeep, run};
 use crate::storage::{
-    DatasetChange, DatasetKey, DatasetStore, ExportedRevision, FileIndex, ImportCounts,
+    Claim, DatasetChange, DatasetKey, DatasetStore, ExportedRevision, FileIndex, ImportCounts,
     ImportPosition, ImportSource, ImportStore, Missing, NewDataset, NewFile, NewImport, NewRecord,
     Progress, QueueLimits, RecordFormat, RecordStore, Retention, Selection, StorageError, Window,
 };
@@ -185,15 +185,19 @@ async fn every_change_of_the_records_changes_the_revision(
     for staged in [0, 3] {
         let new_import = NewImport::empty(WORKSPACE, key.clone());
         let task = storage.queue_import(new_import, QueueLimits::NONE).await.unwrap();
+        let claim = Claim::by_creator(task.id);
         let before = revision(storage, dataset).await;
         if staged > 0 {
             let records = (0..staged).map(|_| new_record()).collect();
             let end = ImportPosition::default();
-            storage.stage_records(task.id, records, end, Progress::NONE).await.unwrap();
+            storage.stage_records(claim, records, end, Progress::NONE).await.unwrap();
         }
         assert_eq!(revision(storage, dataset).await, before);
         let counts = ImportCounts::default();
-        storage.finish_import(task.id, vec![new_record()], counts).await.unwrap();
+        storage
+            .finish_import(claim.after_staging(staged), vec![new_record()], counts)
+            .await
+            .unwrap();
         changed().await;
     }
     let before = revision(storage, dataset).await;
@@ -231,7 +235,7 @@ async fn the_content_of_a_deleted_file_is_kept_until_its_imports_have_ended(
     let past = storage.add_file(WORKSPACE, file(Some(soon))).await.unwrap().id;
     let mut tasks = Vec::new();
     for file in [deleted, deleted, past] {
-        tasks.push(import(file).await.unwrap().id);
+        tasks.push(Claim::by_creator(import(file).await.unwrap().id));
     }
     storage.delete_file(WORKSPACE, deleted).await.unwrap();
     tokio::time::sleep(Duration::from_millis(60)).await;

@@ -7,6 +7,8 @@ pub(crate) mod counts;
 pub(crate) mod exports;
 pub(crate) mod file_listing;
 pub(crate) mod files;
+pub(crate) mod imported_records;
+pub(crate) mod imports;
 pub(crate) mod reclaim;
 pub(crate) mod settings;
 mod upkeep;

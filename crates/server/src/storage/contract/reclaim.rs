@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::exports::new_record;
 use super::{Upkeep, run};
 use crate::storage::{
-    Campaign, Conversation, DatasetKey, DatasetStore, EventFields, FileIndex, FixtureStore,
+    Campaign, Claim, Conversation, DatasetKey, DatasetStore, EventFields, FileIndex, FixtureStore,
     ImportPosition, ImportSource, ImportStore, NewDataset, NewFixtureEvent, NewImport, Progress,
     QueueLimits, RecordStore, SourceIds,
 };
@@ -44,13 +44,13 @@ async fn new_dataset(storage: &impl DatasetStore, workspace: Uuid) -> DatasetKey
     DatasetKey::Id(storage.create_dataset(workspace, new).await.unwrap().id)
 }
 
-async fn queue_import(storage: &impl ImportStore, workspace: Uuid, dataset: DatasetKey) -> Uuid {
+async fn queue_import(storage: &impl ImportStore, workspace: Uuid, dataset: DatasetKey) -> Claim {
     let source = ImportSource::Ids(SourceIds::Records(vec![Uuid::nil()]));
     let new = NewImport { source, ..NewImport::empty(workspace, dataset) };
-    storage.queue_import(new, QueueLimits::NONE).await.unwrap().id
+    Claim::by_creator(storage.queue_import(new, QueueLimits::NONE).await.unwrap().id)
 }
 
-async fn stage(storage: &impl ImportStore, task: Uuid) {
+async fn stage(storage: &impl ImportStore, task: Claim) {
     let staged = (0..MANY).map(|_| new_record()).collect();
     let end = ImportPosition::default();
     storage.stage_records(task, staged, end, Progress::NONE).await.unwrap();
