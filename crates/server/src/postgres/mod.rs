@@ -6,10 +6,16 @@
 //! - Locks are taken in one order: workspace, dataset, run, then rows of one table by ascending key. Two operations therefore
 //!   never wait for each other.
 
+#[cfg(test)]
+mod contract_tests;
 mod database;
 mod datasets;
 mod params;
+mod query;
 mod schema;
+mod span_sources;
+mod telemetry;
+mod telemetry_search;
 #[cfg(test)]
 mod testing;
 mod workspaces;

@@ -43,6 +43,7 @@ sql_types! {
     Vec<Cow<'_, str>> => TEXT_ARRAY,
     Vec<Uuid> => UUID_ARRAY,
     Vec<Option<Uuid>> => UUID_ARRAY,
+    Vec<Vec<u8>> => BYTEA_ARRAY,
 }
 
 impl<T: SqlType + ?Sized> SqlType for &T {

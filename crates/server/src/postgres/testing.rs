@@ -13,6 +13,7 @@ const VARIABLE: &str = "MISTRAL_DATASETS_TEST_POSTGRES";
 
 /// An empty database for one test.
 pub(super) struct TestDatabase {
+    config: Config,
     database: Database,
 }
 
@@ -31,11 +32,17 @@ impl TestDatabase {
         let connection = server.connection().await.unwrap();
         connection.execute_alone(&format!("CREATE DATABASE {name}")).await.unwrap();
         config.dbname(&name);
-        Some(Self { database: Database::new(config).unwrap() })
+        let database = Database::new(config.clone()).unwrap();
+        Some(Self { config, database })
     }
 
     pub(super) fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Connects like another server.
+    pub(super) fn another_pool(&self) -> Database {
+        Database::new(self.config.clone()).unwrap()
     }
 }
 

@@ -7,6 +7,8 @@
 
 mod aggregation;
 mod campaigns;
+#[cfg(test)]
+pub(crate) mod contract;
 mod counts;
 mod datasets;
 mod error;
@@ -70,10 +72,10 @@ pub(crate) use span_sources::{
 pub(crate) use telemetry::{
     COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
 };
-pub(crate) use telemetry_rows::{TelemetryRow, row_columns, write_row};
+pub(crate) use telemetry_rows::{TelemetryRow, row_columns, table, write_row};
 pub(crate) use telemetry_search::{
     Aggregation, AggregationOrder, AggregationResult, AggregationRow, Granularity, TelemetryFilter,
-    TelemetryPage, TelemetryPosition, TelemetrySearch, TimeOrder,
+    TelemetryPage, TelemetryPosition, TelemetrySearch, TimeOrder, attribute_column,
 };
 pub(crate) use trace_origins::Origins as TraceOrigins;
 pub(crate) use trace_summary::{

@@ -22,6 +22,16 @@ pub(crate) trait TelemetryRow {
     fn real(&self, column: usize) -> Result<Option<f64>, Self::Error>;
 }
 
+/// Returns the table of an entity.
+pub(crate) fn table(entity: Entity) -> &'static str {
+    match entity {
+        Entity::Spans => "spans",
+        Entity::Traces => "traces",
+        Entity::Logs => "logs",
+        Entity::Evaluations => "span_evaluations",
+    }
+}
+
 fn response_fields(entity: Entity) -> impl Iterator<Item = &'static Field> {
     entity.fields().iter().filter(|field| field.in_response)
 }

@@ -3,13 +3,13 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::filter::{ValueSql, from_clause, push_filter, table, value};
+use super::filter::{ValueSql, from_clause, push_filter, value};
 use crate::search::{Aggregate, Kind, Target};
 use crate::sqlite::event_filter::Query;
 use crate::sqlite::workspaces;
 use crate::storage::{
     Aggregation, AggregationResult, AggregationRow, DAY, EXAMINED_ROWS, MAX_VALUE_LENGTH,
-    StorageError, TelemetryFilter, TimeBuckets,
+    StorageError, TelemetryFilter, TimeBuckets, table,
 };
 use crate::time::Timestamp;
 

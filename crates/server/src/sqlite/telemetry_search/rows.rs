@@ -3,9 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
-use super::filter::table;
 use crate::search::Entity;
-use crate::storage::{StorageError, TelemetryRow, row_columns, write_row};
+use crate::storage::{StorageError, TelemetryRow, row_columns, table, write_row};
 
 /// Reads the rows of an entity.
 pub(super) struct RowReader {
