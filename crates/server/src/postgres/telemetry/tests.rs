@@ -106,13 +106,13 @@ async fn updates_of_a_trace_do_not_touch_its_indexes() {
     for id in 0..20 {
         storage.insert_spans(SENDER, vec![span(1, id)]).await.unwrap();
     }
-    let in_place = "SELECT pg_stat_get_xact_tuples_hot_updated('traces'::regclass)";
+    let sql = "SELECT pg_stat_get_xact_tuples_updated('traces'::regclass), pg_stat_get_xact_tuples_hot_updated('traces'::regclass)";
     let mut connection = storage.database.connection().await.unwrap();
     let transaction = connection.write().await.unwrap();
-    transaction
-        .batch_execute("UPDATE traces SET span_count = 0, arrived_at = arrived_at + 1")
-        .await
-        .unwrap();
-    let updated: i64 = transaction.query_typed_one(in_place, &[]).await.unwrap().get(0);
-    assert_eq!(updated, 1);
+    let update = "UPDATE traces SET span_count = 0, arrived_at = arrived_at + 1";
+    transaction.batch_execute(update).await.unwrap();
+    let row = transaction.query_typed_one(sql, &[]).await.unwrap();
+    let (updated, in_place): (i64, i64) = (row.get(0), row.get(1));
+    // Except when the page is full.
+    assert!(updated >= 39 && in_place * 4 >= updated * 3, "{in_place} of {updated}");
 }

@@ -39,7 +39,7 @@ pub(super) fn compile(query: &mut Query<'_>, workspace: i64, filter: &TelemetryF
             if node.is_sql() {
                 condition += &format!(" AND {}", node.sql());
             } else {
-                condition += &format!(" AND {} IS NOT FALSE", node.sql());
+                condition += &format!(" AND ({}) IS NOT FALSE", node.sql());
                 checked.push(node);
             }
         }

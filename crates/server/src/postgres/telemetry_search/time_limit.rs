@@ -79,6 +79,7 @@ mod tests {
         let result = transaction.run(slow).await;
         assert!(matches!(result, Err(StorageError::TimedOut)), "{result:?}");
         assert!(started.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(limit).await;
         let late = transaction.run(async { Ok(()) }).await;
         assert!(matches!(late, Err(StorageError::TimedOut)));
         drop(transaction);
