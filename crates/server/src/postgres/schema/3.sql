@@ -174,12 +174,24 @@ CREATE FUNCTION json_of(document text) RETURNS jsonb LANGUAGE sql IMMUTABLE PARA
 
 -- The number that a text is, which white space may surround, or NULL. It never fails: a number that is too large is NULL, and one that
 -- is too small is 0. Texts that are longer than any sensible number are NULL, too.
-CREATE FUNCTION number_of(value text) RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
-    CASE WHEN value ~ '^[+-]?[0-9]{1,15}$' THEN value::double precision
-    WHEN length(value) <= 400 THEN
-        (SELECT CASE WHEN n ~ '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?0*[0-9]{1,4})?$' THEN
-            CASE WHEN abs(n::numeric) < 1.797693134862315807e308 THEN
-                CASE WHEN abs(n::numeric) > 2.4703282292062328e-324 THEN n::double precision ELSE 0 END
-            END
-        END FROM btrim(value, E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000') AS n)
-    END;
+CREATE FUNCTION number_of(value text) RETURNS double precision LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    number text;
+    size numeric;
+BEGIN
+    IF value ~ '^[+-]?[0-9]{1,15}$' THEN
+        RETURN value::double precision;
+    END IF;
+    IF length(value) > 400 THEN
+        RETURN NULL;
+    END IF;
+    number := btrim(value, E'\u0009\u000a\u000b\u000c\u000d\u0020\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000');
+    IF number !~ '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?0*[0-9]{1,4})?$' THEN
+        RETURN NULL;
+    END IF;
+    size := abs(number::numeric);
+    RETURN CASE WHEN size >= 1.797693134862315807e308 THEN NULL
+        WHEN size <= 2.4703282292062328e-324 THEN 0
+        ELSE number::double precision END;
+END
+$$;

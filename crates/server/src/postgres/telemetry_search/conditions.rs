@@ -45,9 +45,8 @@ pub(super) fn value(query: &mut Query<'_>, table: &str, target: &Target) -> Valu
     let Some(key) = &target.key else { return ValueSql { sql: column, is_attribute: false } };
     let bound = bind_text(query, key);
     let text = format!("json_of({column}) ->> {bound}");
-    let stored = COLUMN_ATTRIBUTES.iter().find(|(attribute, _)| attribute == key);
-    let sql = match stored.filter(|_| target.field.name == "span_attributes") {
-        Some((_, stored)) => format!(
+    let sql = match stored_column(target, key) {
+        Some(stored) => format!(
             "((CASE WHEN json_of({column}) ? {bound} THEN {text} ELSE nullif({table}.{stored}, '') END) COLLATE \"C\")"
         ),
         None => format!("(({text}) COLLATE \"C\")"),
@@ -80,15 +79,39 @@ fn any_span(node: Node, spans: &str) -> Node {
 fn test_of(query: &mut Query<'_>, table: &str, entity: Entity, test: &Test) -> Node {
     let Test { target, condition } = test;
     let value = value(query, table, target);
-    let node = value_condition(query, table, target.field, &value, condition);
-    match (node, target.field.kind) {
+    match (value_condition(query, table, target.field, &value, condition), target.field.kind) {
         (Node::Sql(sql), Kind::Map) => {
+            let contained = contained_condition(query, table, test);
             let indexed = indexed_condition(query, table, entity, test);
-            Node::Sql(format!("{indexed}({sql}) IS TRUE"))
+            Node::Sql(format!("{indexed}{contained}({sql}) IS TRUE"))
         }
         (Node::Sql(sql), Kind::Real) => Node::Sql(format!("({sql}) IS TRUE")),
+        (Node::Text(mut node), Kind::Map) => {
+            node.required = contained_condition(query, table, test) + &node.required;
+            Node::Text(node)
+        }
         (node, _) => node,
     }
+}
+
+/// Returns a condition that follows from that of an attribute, and that finds most other rows without parsing JSON: attributes are
+/// written by the server, so a key and its value always have the same form, which nothing else in the text can have.
+fn contained_condition(query: &mut Query<'_>, table: &str, test: &Test) -> String {
+    let Test { target, condition } = test;
+    let Some(key) = target.key.as_deref().filter(|key| stored_column(target, key).is_none()) else {
+        return String::new();
+    };
+    let mut text = Value::from(key).to_string() + ":";
+    if let Condition::Compare(Comparison::Eq, Operand::Text(value)) = condition {
+        text += &Value::from(value.as_str()).to_string();
+    }
+    format!("strpos({table}.{}, {}) > 0 AND ", target.field.name, query.bind(text))
+}
+
+/// Returns the column that has the text of an attribute.
+fn stored_column(target: &Target, key: &str) -> Option<&'static str> {
+    let stored = COLUMN_ATTRIBUTES.iter().find(|(attribute, _)| *attribute == key);
+    stored.filter(|_| target.field.name == "span_attributes").map(|(_, column)| *column)
 }
 
 /// Returns a condition that follows from that of an attribute, if the attribute has a column, which may have an index.
