@@ -77,3 +77,18 @@ async fn imports_fulfil_the_contract() {
     };
     contract::imports::check(create, restart).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry() {
+    contract::telemetry::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_filters() {
+    contract::telemetry_filter::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_searches() {
+    contract::telemetry_search::check(create).await;
+}

@@ -25,12 +25,16 @@ mod imports;
 mod imports_tests;
 mod orphans;
 mod params;
+mod query;
 mod reclaim;
 #[cfg(test)]
 mod reclaim_tests;
 mod schema;
 mod settings;
+mod span_sources;
 mod staging;
+mod telemetry;
+mod telemetry_search;
 #[cfg(test)]
 mod testing;
 mod workspaces;

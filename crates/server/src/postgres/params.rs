@@ -44,6 +44,7 @@ sql_types! {
     Vec<Vec<u8>> => BYTEA_ARRAY,
     Vec<Uuid> => UUID_ARRAY,
     Vec<Option<Uuid>> => UUID_ARRAY,
+    Vec<Vec<u8>> => BYTEA_ARRAY,
 }
 
 impl<T: SqlType + ?Sized> SqlType for &T {

@@ -86,6 +86,13 @@ pub(super) async fn count_rows(database: &Database, table: &str) -> i64 {
     transaction.query_typed_one(&sql, &[]).await.unwrap().get(0)
 }
 
+impl TestDatabase {
+    /// Connects like another server.
+    pub(super) fn another_pool(&self) -> Database {
+        Database::new(self.config.clone()).unwrap()
+    }
+}
+
 /// Opens a storage in a new database, or returns `None` and says so if there is no server for tests.
 pub(super) async fn storage() -> Option<PostgresStorage> {
     let test = TestDatabase::empty().await?;

@@ -24,6 +24,24 @@ pub(super) async fn find_or_none(
     Ok(row.map_or(NO_ROW, |row| row.get(0)))
 }
 
+/// Returns the row of a workspace, creating it if it is missing. Others can lock and discard it, but not remove it until the
+/// transaction ends.
+pub(super) async fn find_or_create(
+    transaction: &Transaction<'_>,
+    workspace: Uuid,
+) -> Result<i64, StorageError> {
+    let row = transaction
+        .query_typed_opt(
+            "SELECT id FROM workspaces WHERE uuid = $1 AND NOT discarded FOR KEY SHARE",
+            params![workspace],
+        )
+        .await?;
+    match row {
+        Some(row) => Ok(row.get(0)),
+        None => lock(transaction, workspace).await,
+    }
+}
+
 /// Returns the row of a workspace, creating it if it is missing, and locks it. Others can neither lock nor discard it until the
 /// transaction ends, so what is numbered or counted per workspace gets its number in the order of the commits.
 pub(super) async fn lock(

@@ -66,3 +66,19 @@ async fn reclaim() {
     contract::reclaim::check(create).await;
     contract::reclaim::check_with_imports(create).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry() {
+    contract::telemetry::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_filters() {
+    contract::telemetry_filter::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_searches() {
+    contract::telemetry_search::check(create).await;
+}

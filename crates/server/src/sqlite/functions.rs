@@ -6,11 +6,10 @@ use regex::Regex;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Error, ffi};
-use serde::de::IgnoredAny;
 
-use super::like::LikePattern;
 use super::time_limit;
 use crate::pattern;
+use crate::search::{LikePattern, Number, has_token, is_list};
 use crate::storage::fold_case;
 
 /// Registers the functions:
@@ -54,18 +53,14 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         let (Some(token), Some(text)) = (text(context, 0)?, text(context, 1)?) else {
             return Ok(None);
         };
-        Ok(Some(
-            text.split(|character: char| !character.is_alphanumeric()).any(|part| part == token),
-        ))
+        Ok(Some(has_token(token, text)))
     })?;
     connection.create_scalar_function("to_number", 1, flags, |context| {
         Ok(text(context, 0)?.and_then(number))
     })?;
     connection.create_scalar_function("json_list", 1, flags, |context| {
         let Some(text) = text(context, 0)? else { return Ok(None) };
-        let is_list = text.trim_start().starts_with('[')
-            && serde_json::from_str::<Vec<IgnoredAny>>(text).is_ok();
-        Ok(Some(if is_list { text.to_owned() } else { "[]".to_owned() }))
+        Ok(Some(if is_list(text) { text } else { "[]" }.to_owned()))
     })?;
     connection.create_aggregate_function("percentile", 2, flags, Percentile)
 }
@@ -80,11 +75,10 @@ fn check_time() -> rusqlite::Result<()> {
 
 /// Returns the number that a text is.
 fn number(text: &str) -> Option<Value> {
-    let text = text.trim();
-    if let Ok(number) = text.parse() {
-        return Some(Value::Integer(number));
-    }
-    text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Real)
+    Number::parse(text).map(|number| match number {
+        Number::Integer(number) => Value::Integer(number),
+        Number::Real(number) => Value::Real(number),
+    })
 }
 
 /// Computes percentiles. The time limit of searches bounds how many numbers there are.

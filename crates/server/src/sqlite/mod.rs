@@ -26,7 +26,6 @@ mod imports;
 #[cfg(test)]
 mod imports_tests;
 mod judges;
-mod like;
 mod long_reader;
 mod positions;
 mod readers;

@@ -5,6 +5,7 @@
 //!   finishes.
 //! - Every object belongs to a workspace. Objects of other workspaces are reported as missing.
 
+mod aggregation;
 mod campaigns;
 #[cfg(test)]
 pub(crate) mod contract;
@@ -26,10 +27,14 @@ mod seed;
 mod slug;
 mod span_sources;
 mod telemetry;
+mod telemetry_rows;
 mod telemetry_search;
+mod trace_origins;
+mod trace_summary;
 
 use std::pin::Pin;
 
+pub(crate) use aggregation::{DAY, EXAMINED_ROWS, MAX_VALUE_LENGTH, TimeBuckets};
 pub(crate) use campaigns::{
     CampaignEntry, CampaignJudge, CampaignKey, CampaignStore, ClaimedCampaign, NewCampaign,
     Verdict, WaitingEvent,
@@ -69,9 +74,14 @@ pub(crate) use span_sources::{
 pub(crate) use telemetry::{
     COLUMN_ATTRIBUTES, NewEvaluation, NewEvent, NewLog, NewSpan, Sender, TelemetryStore, Turn,
 };
+pub(crate) use telemetry_rows::{TelemetryRow, row_columns, table, write_row};
 pub(crate) use telemetry_search::{
     Aggregation, AggregationOrder, AggregationResult, AggregationRow, Granularity, TelemetryFilter,
-    TelemetryPage, TelemetryPosition, TelemetrySearch, TimeOrder,
+    TelemetryPage, TelemetryPosition, TelemetrySearch, TimeOrder, attribute_column,
+};
+pub(crate) use trace_origins::Origins as TraceOrigins;
+pub(crate) use trace_summary::{
+    MAX_NAMED, MAX_SUMMARY_BYTES, TraceSummary, cut, names_from_json, names_to_json,
 };
 
 /// The future result of a storage operation.

@@ -35,7 +35,8 @@ CREATE TABLE events (
 );
 CREATE UNIQUE INDEX events_by_name ON events (workspace, name);
 CREATE INDEX events_by_time ON events (workspace, created_at);
-CREATE INDEX events_by_model ON events (workspace, model_name, created_at);
+-- The name of a model may be longer than an entry of an index.
+CREATE INDEX events_by_model ON events (workspace, left(model_name, 200), created_at);
 CREATE INDEX events_by_span ON events (span) WHERE span IS NOT NULL;
 
 -- A deleted judge keeps only its id and its times.

@@ -11,7 +11,16 @@ pub(crate) mod imported_records;
 pub(crate) mod imports;
 pub(crate) mod reclaim;
 pub(crate) mod settings;
+pub(crate) mod telemetry;
+pub(crate) mod telemetry_filter;
+pub(crate) mod telemetry_search;
 mod upkeep;
+
+use std::fmt::Debug;
+
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use tokio::runtime::Handle;
 
 pub(crate) use upkeep::Upkeep;
 
@@ -25,3 +34,16 @@ macro_rules! run {
     };
 }
 use run;
+
+/// Tests a property of random values.
+fn check_property<T: Debug>(
+    cases: u32,
+    values: impl Strategy<Value = T>,
+    property: impl AsyncFn(T) -> Result<(), TestCaseError>,
+) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let runtime = Handle::current();
+    let check = |value| runtime.block_on(property(value));
+    let result = tokio::task::block_in_place(|| TestRunner::new(config).run(&values, check));
+    result.unwrap_or_else(|failure| panic!("{failure}"));
+}
