@@ -19,10 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("json", &["time"]),
     ("limits", &["json", "options"]),
     ("config", &["keys", "limits", "options"]),
-    (
-        "data_dir",
-        &["config", "directory_lock", "disk_space", "private_files", "temporary_directory"],
-    ),
+    ("data_dir", &["directory_lock", "disk_space", "private_files", "temporary_directory"]),
     ("validate", &["config", "json"]),
     ("search", &["pattern", "time"]),
     ("storage", &["json", "search", "time"]),

@@ -41,7 +41,6 @@ sql_types! {
     Vec<Option<&str>> => TEXT_ARRAY,
     Vec<Option<String>> => TEXT_ARRAY,
     Vec<Cow<'_, str>> => TEXT_ARRAY,
-    Vec<Vec<u8>> => BYTEA_ARRAY,
     Vec<Uuid> => UUID_ARRAY,
     Vec<Option<Uuid>> => UUID_ARRAY,
     Vec<Vec<u8>> => BYTEA_ARRAY,

@@ -1,5 +1,6 @@
 //! Opens the data of a server.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -35,11 +36,19 @@ impl Data {
         location: &DataLocation,
         wrap: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
     ) -> Result<Self, StartError> {
-        #[cfg(feature = "scale-out")]
-        if let DataLocation::Shared(shared) = location {
-            return Self::open_shared(shared).await;
+        match location {
+            DataLocation::Memory => {
+                let directory = std::env::temp_dir();
+                let opening = Self::open_directory(None, wrap);
+                opening.await.map_err(|failure| failure.in_directory(directory))
+            }
+            DataLocation::Directory(path) => {
+                let opening = Self::open_directory(Some(path.clone()), wrap);
+                opening.await.map_err(|failure| failure.in_directory(path.clone()))
+            }
+            #[cfg(feature = "scale-out")]
+            DataLocation::Shared(shared) => Self::open_shared(shared).await,
         }
-        Self::open_directory(location, wrap).await.map_err(|failure| failure.in_directory(location))
     }
 
     /// Connects to a database and an object store, and migrates the database.
@@ -62,35 +71,27 @@ impl Data {
         })
     }
 
+    /// Opens a data directory, or a temporary one.
     async fn open_directory(
-        location: &DataLocation,
+        path: Option<PathBuf>,
         wrap: impl FnOnce(SqliteStorage) -> Arc<dyn Storage>,
     ) -> Result<Self, Failure> {
-        let to_open = location.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&to_open)).await;
+        let opened = tokio::task::spawn_blocking(move || open(path.as_deref())).await;
         let (storage, contents, directory) =
             opened.unwrap_or_else(|panic| Err(Failure::Other(panic.into())))?;
         let storage = wrap(storage);
         let secret = secret(&*storage).await?;
         let stored = contents.list().await?;
-        Ok(Self {
-            storage,
-            contents: Arc::new(contents),
-            directory: Some(directory),
-            secret,
-            stored,
-        })
+        let (contents, directory) = (Arc::new(contents), Some(directory));
+        Ok(Self { storage, contents, directory, secret, stored })
     }
 }
 
-fn open(
-    location: &DataLocation,
-) -> Result<(SqliteStorage, DirectoryStore, DataDirectory), Failure> {
-    let directory = DataDirectory::open(location)?;
-    let synchronous = match location {
+fn open(path: Option<&Path>) -> Result<(SqliteStorage, DirectoryStore, DataDirectory), Failure> {
+    let (directory, synchronous) = match path {
+        Some(path) => (DataDirectory::open(path)?, Synchronous::Full),
         // Temporary data ends with the process, so it need not survive a crash.
-        DataLocation::Memory => Synchronous::Off,
-        DataLocation::Directory(_) => Synchronous::Full,
+        None => (DataDirectory::temporary()?, Synchronous::Off),
     };
     let storage =
         SqliteStorage::open(&directory.database(), synchronous, directory.space().clone())?;
@@ -114,11 +115,7 @@ enum Failure {
 }
 
 impl Failure {
-    fn in_directory(self, location: &DataLocation) -> StartError {
-        let path = match location {
-            DataLocation::Directory(path) => path.clone(),
-            DataLocation::Memory => std::env::temp_dir(),
-        };
+    fn in_directory(self, path: PathBuf) -> StartError {
         match self {
             Self::InUse(process) => StartError::InUse { path, process },
             Self::Newer(reason) => StartError::NewerVersion { path, reason },

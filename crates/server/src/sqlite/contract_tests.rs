@@ -68,7 +68,6 @@ async fn reclaim() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[tokio::test(flavor = "multi_thread")]
 async fn telemetry() {
     contract::telemetry::check(create).await;
 }

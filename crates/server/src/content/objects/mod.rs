@@ -11,10 +11,6 @@
 //!   incomplete uploads after a day. Azure removes them after a week. In a directory they are files whose names end with `#` and a
 //!   number, which can be removed when they are old.
 //! - [`download`] reads contents, and resumes when a response is cut.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "`serve` uses it once its database can be shared as well")
-)]
 
 mod configuration;
 mod download;
@@ -43,7 +39,7 @@ use uuid::Uuid;
 use super::{Content, ContentError, ContentFuture, ContentStore, ContentWriter};
 use error::{OpenError, Operation, content_error};
 use limits::RequestLimits;
-use location::ObjectLocation;
+pub(crate) use location::ObjectLocation;
 
 /// Stores each content as an object. Clones share their connections.
 #[derive(Clone)]
