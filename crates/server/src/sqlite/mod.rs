@@ -163,24 +163,6 @@ impl SqliteStorage {
     }
 }
 
-/// Returns the objects up to the one with which they reach `max_bytes`.
-fn take_bytes<T>(
-    objects: impl Iterator<Item = Result<T, StorageError>>,
-    max_bytes: usize,
-    size: impl Fn(&T) -> usize,
-) -> Result<Vec<T>, StorageError> {
-    let (mut taken, mut bytes) = (Vec::new(), 0);
-    for object in objects {
-        let object = object?;
-        bytes += size(&object);
-        taken.push(object);
-        if bytes >= max_bytes {
-            break;
-        }
-    }
-    Ok(taken)
-}
-
 impl Storage for SqliteStorage {
     fn secret(&self) -> Pending<Option<Vec<u8>>> {
         self.look_up(|connection| {

@@ -1,0 +1,1 @@
+//! Tests that every storage must pass.
