@@ -13,6 +13,7 @@ const VARIABLE: &str = "MISTRAL_DATASETS_TEST_POSTGRES";
 
 /// An empty database for one test.
 pub(super) struct TestDatabase {
+    config: Config,
     database: Database,
 }
 
@@ -31,7 +32,8 @@ impl TestDatabase {
         let connection = server.connection().await.unwrap();
         connection.execute_alone(&format!("CREATE DATABASE {name}")).await.unwrap();
         config.dbname(&name);
-        Some(Self { database: Database::new(config).unwrap() })
+        let database = Database::new(config.clone()).unwrap();
+        Some(Self { config, database })
     }
 
     pub(super) fn database(&self) -> &Database {
@@ -44,4 +46,12 @@ pub(super) async fn storage() -> Option<PostgresStorage> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();
     Some(PostgresStorage { database: test.database })
+}
+
+/// Opens two storages in one new database, like two servers do.
+pub(super) async fn storages() -> Option<[PostgresStorage; 2]> {
+    let test = TestDatabase::empty().await?;
+    super::schema::migrate(&test.database).await.unwrap();
+    let second = PostgresStorage { database: Database::new(test.config).unwrap() };
+    Some([PostgresStorage { database: test.database }, second])
 }

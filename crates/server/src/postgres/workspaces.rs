@@ -50,3 +50,13 @@ pub(super) async fn count_dataset(
     transaction.execute_typed(sql, params![workspace, change]).await?;
     Ok(())
 }
+
+/// Discards a workspace with everything in it, unfinished imports included. The next write creates a new row.
+pub(super) async fn reset(
+    transaction: &Transaction<'_>,
+    workspace: Uuid,
+) -> Result<(), StorageError> {
+    let sql = "UPDATE workspaces SET discarded = true WHERE uuid = $1 AND NOT discarded";
+    transaction.execute_typed(sql, params![workspace]).await?;
+    Ok(())
+}

@@ -6,12 +6,12 @@ mod campaigns;
 mod campaigns_tests;
 mod compact;
 mod connection;
+#[cfg(test)]
+mod contract_tests;
 mod counts;
 mod datasets;
 mod disk;
 mod event_filter;
-#[cfg(test)]
-mod event_filter_tests;
 mod events;
 mod file_listing;
 mod files;
