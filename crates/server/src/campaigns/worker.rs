@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::queue::Running;
 use crate::judging::{JudgeDefinition, JudgeError, Judgement, Judging, Turn};
 use crate::storage::{
-    ClaimedCampaign, EventDetails, Missing, Pending, Storage, StorageError, Verdict, WaitingEvent,
+    CampaignKey, ClaimedCampaign, EventDetails, Missing, Pending, Storage, StorageError, Verdict,
+    WaitingEvent,
 };
 use crate::telemetry;
 
@@ -30,6 +31,9 @@ const BATCH: u32 = 200;
 
 /// How long to wait after a failure of the storage, such as a full disk.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A lease is extended this many times before it would end, in case some attempts fail.
+const RENEWALS: u32 = 3;
 
 /// A worker.
 pub(super) struct Worker {
@@ -47,9 +51,9 @@ pub(super) struct Worker {
 /// Why a campaign ends before all of its events are judged.
 #[derive(Debug, thiserror::Error)]
 enum Break {
-    /// It was deleted, or its workspace was reset.
-    #[error("the campaign was deleted")]
-    Deleted,
+    /// It was deleted, its workspace was reset, or another server has taken it over.
+    #[error("the campaign no longer runs on this server")]
+    Lost,
     #[error("the server has no judge endpoint; start it with `--judge-url`")]
     NoEndpoint,
     #[error("the judge endpoint failed {MAX_FAILURES} times in a row")]
@@ -67,7 +71,7 @@ enum Break {
 impl From<StorageError> for Break {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Missing(Missing::Campaign) => Self::Deleted,
+            StorageError::Missing(Missing::Campaign) => Self::Lost,
             error => Self::Storage(error),
         }
     }
@@ -98,11 +102,12 @@ impl Worker {
         let judging = AssertUnwindSafe(self.judge_events(&campaign)).catch_unwind();
         let ended = tokio::select! {
             ended = judging => ended.unwrap_or(Err(Break::Panic)),
-            () = running.cancelled() => Err(Break::Deleted),
+            () = running.cancelled() => Err(Break::Lost),
+            () = self.renew(campaign.key) => Err(Break::Lost),
         };
         let broke_off = match ended {
             Ok(()) => false,
-            Err(Break::Deleted) => return,
+            Err(Break::Lost) => return,
             Err(reason) => {
                 let source = std::error::Error::source(&reason).map(ToString::to_string);
                 tracing::warn!(campaign = %campaign.id, %reason, source, "a campaign broke off");
@@ -112,6 +117,21 @@ impl Worker {
         retry(|| self.storage.end_campaign(campaign.key, broke_off)).await.unwrap_or_else(|error| {
             tracing::error!(campaign = %campaign.id, %error, "failed to store the end of a campaign");
         });
+    }
+
+    /// Extends the lease of a campaign until it no longer runs. Does not return if the storage has no leases.
+    async fn renew(&self, campaign: CampaignKey) {
+        let Some(lease) = self.storage.campaign_lease() else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(lease / RENEWALS).await;
+            match self.storage.renew_campaign(campaign).await {
+                Ok(()) => {}
+                Err(StorageError::Missing(Missing::Campaign)) => return,
+                Err(error) => tracing::debug!(%error, "failed to extend the lease of a campaign"),
+            }
+        }
     }
 
     async fn judge_events(&self, campaign: &ClaimedCampaign) -> Result<(), Break> {

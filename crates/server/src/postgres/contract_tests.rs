@@ -70,7 +70,7 @@ async fn health_needs_no_query() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn imports_fulfil_the_contract() {
+async fn imports() {
     let restart = async |storage: PostgresStorage, (): &()| {
         expire_leases(&storage).await;
         storage
@@ -91,4 +91,34 @@ async fn telemetry_filters() {
 #[tokio::test(flavor = "multi_thread")]
 async fn telemetry_searches() {
     contract::telemetry_search::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fixtures() {
+    contract::fixtures::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events() {
+    contract::events::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn event_filters() {
+    contract::event_filters::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn judges() {
+    contract::judges::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn campaigns() {
+    contract::campaigns::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seeds() {
+    contract::seeds::check(create).await;
 }

@@ -7,22 +7,32 @@
 //!   never wait for each other.
 //! - Housekeeping of several servers shares the work: it takes rows with `SKIP LOCKED`, and never waits for a row of a queue.
 
+mod answers;
+mod campaign_queue;
+#[cfg(test)]
+mod campaign_queue_tests;
+mod campaigns;
 mod connection_string;
 #[cfg(test)]
 mod contract_tests;
 mod counts;
 mod database;
 mod datasets;
+mod event_filter;
+mod events;
 mod file_listing;
 mod file_totals;
 mod files;
 #[cfg(test)]
 mod files_tests;
+mod fixtures;
+mod fold;
 mod health;
 mod import_queue;
 mod imports;
 #[cfg(test)]
 mod imports_tests;
+mod judges;
 mod orphans;
 mod params;
 mod query;
@@ -30,6 +40,11 @@ mod reclaim;
 #[cfg(test)]
 mod reclaim_tests;
 mod schema;
+mod seed;
+mod seed_records;
+#[cfg(test)]
+mod seed_tests;
+mod selected_events;
 mod settings;
 mod span_sources;
 mod staging;
@@ -37,6 +52,7 @@ mod telemetry;
 mod telemetry_search;
 #[cfg(test)]
 mod testing;
+mod time_limit;
 mod workspaces;
 
 use crate::storage::StorageError;

@@ -101,7 +101,7 @@ pub(super) async fn storage() -> Option<PostgresStorage> {
 }
 
 /// Opens two storages in a new database, with connections of their own, as two servers do.
-pub(super) async fn two_storages() -> Option<[PostgresStorage; 2]> {
+pub(super) async fn storages() -> Option<[PostgresStorage; 2]> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();
     let second = Database::new(test.config).unwrap();

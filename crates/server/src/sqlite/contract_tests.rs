@@ -81,3 +81,28 @@ async fn telemetry_filters() {
 async fn telemetry_searches() {
     contract::telemetry_search::check(create).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fixtures() {
+    contract::fixtures::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events() {
+    contract::events::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn event_filters() {
+    contract::event_filters::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn judges() {
+    contract::judges::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seeds() {
+    contract::seeds::check(create).await;
+}

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use crate::storage::{
     EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue,
-    annotation_name, fold_case,
+    annotation_name, fold_case, folds_case,
 };
 
 /// A query that is being built, with its parameters.
@@ -163,10 +163,4 @@ impl Query {
         let value = self.value(value);
         format!("EXISTS (SELECT 1 FROM json_each({list}) WHERE type = 'text' AND value = {value})")
     }
-}
-
-/// Returns whether an operator ignores case.
-fn folds_case(operator: FilterOperator) -> bool {
-    use FilterOperator::*;
-    matches!(operator, IContains | INotContains | IStartsWith | IEndsWith)
 }

@@ -12,8 +12,6 @@ mod counts;
 mod datasets;
 mod disk;
 mod event_filter;
-#[cfg(test)]
-mod event_filter_tests;
 mod events;
 mod file_listing;
 mod files;
@@ -160,24 +158,6 @@ impl SqliteStorage {
     ) -> Pending<T> {
         self.readers.run_inline(work)
     }
-}
-
-/// Returns the objects up to the one with which they reach `max_bytes`.
-fn take_bytes<T>(
-    objects: impl Iterator<Item = Result<T, StorageError>>,
-    max_bytes: usize,
-    size: impl Fn(&T) -> usize,
-) -> Result<Vec<T>, StorageError> {
-    let (mut taken, mut bytes) = (Vec::new(), 0);
-    for object in objects {
-        let object = object?;
-        bytes += size(&object);
-        taken.push(object);
-        if bytes >= max_bytes {
-            break;
-        }
-    }
-    Ok(taken)
 }
 
 fn secret(connection: &Connection) -> Result<Option<Vec<u8>>, StorageError> {

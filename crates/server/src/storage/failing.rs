@@ -128,6 +128,10 @@ impl EventStore for FailingStorage {
 }
 
 impl CampaignStore for FailingStorage {
+    fn campaign_lease(&self) -> Option<std::time::Duration> {
+        self.inner.campaign_lease()
+    }
+
     forward! {
         writes fn create_campaign(&self, workspace: Uuid, new: NewCampaign, limits: QueueLimits) -> CampaignEntry;
         reads fn campaign(&self, workspace: Uuid, id: Uuid) -> CampaignEntry;
@@ -136,6 +140,8 @@ impl CampaignStore for FailingStorage {
         reads fn selected_events(&self, workspace: Uuid, id: Uuid, window: Window) -> Listed<EventSummary>;
         writes fn delete_campaign(&self, workspace: Uuid, id: Uuid) -> ();
         writes fn claim_campaign(&self, claimant: Uuid) -> Option<ClaimedCampaign>;
+        writes fn renew_campaign(&self, campaign: CampaignKey) -> ();
+        writes fn release_campaigns(&self, claimant: Uuid) -> ();
         reads fn waiting_events(&self, campaign: CampaignKey, after: Option<i64>, limit: u32) -> Vec<WaitingEvent>;
         writes fn store_verdict(&self, campaign: CampaignKey, ordinal: i64, verdict: Verdict) -> ();
         writes fn end_campaign(&self, campaign: CampaignKey, broke_off: bool) -> ();

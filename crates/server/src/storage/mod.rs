@@ -13,6 +13,7 @@ mod counts;
 mod datasets;
 mod error;
 mod event_filter;
+mod event_similarity;
 mod events;
 #[cfg(test)]
 mod failing;
@@ -44,10 +45,12 @@ pub(crate) use datasets::{Dataset, DatasetChange, DatasetKey, DatasetStore, NewD
 pub(crate) use error::{Missing, StorageError};
 pub(crate) use event_filter::{
     EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue,
-    annotation_name, is_annotation,
+    annotation_name, folds_case, is_annotation,
 };
+pub(crate) use event_similarity::{COMPARED_CHARACTERS, COMPARED_EVENTS, SimilarEvents};
 pub(crate) use events::{
-    AnnotationField, EventDetails, EventPage, EventPosition, EventStore, EventSummary, ValueCount,
+    AnnotationField, EVENT_PAGE_BYTES, EventDetails, EventPage, EventPosition, EventStore,
+    EventSummary, ValueCount,
 };
 #[cfg(test)]
 pub(crate) use failing::FailingStorage;
@@ -149,6 +152,24 @@ pub(crate) struct Window {
 pub(crate) struct Listed<T> {
     pub(crate) count: u64,
     pub(crate) results: Vec<T>,
+}
+
+/// Returns the objects up to the one with which they reach `max_bytes`.
+pub(crate) fn take_bytes<T>(
+    objects: impl Iterator<Item = Result<T, StorageError>>,
+    max_bytes: usize,
+    size: impl Fn(&T) -> usize,
+) -> Result<Vec<T>, StorageError> {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for object in objects {
+        let object = object?;
+        bytes += size(&object);
+        taken.push(object);
+        if bytes >= max_bytes {
+            break;
+        }
+    }
+    Ok(taken)
 }
 
 /// Folds case for substring search.
