@@ -32,6 +32,8 @@ use listeners::{Addresses, Listeners, Routers};
 mod clock_jumps;
 #[cfg(test)]
 mod failing_disk;
+#[cfg(test)]
+mod leases;
 mod listeners;
 
 /// How long [`RunningServer::shutdown`] waits for requests in progress.

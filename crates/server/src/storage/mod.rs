@@ -45,7 +45,7 @@ pub(crate) use events::{
     AnnotationField, EventDetails, EventPage, EventPosition, EventStore, EventSummary, ValueCount,
 };
 #[cfg(test)]
-pub(crate) use failing::FailingStorage;
+pub(crate) use failing::{FailingStorage, TestLeases};
 pub(crate) use files::{ExportedRevision, FileEntry, FileFilter, FileIndex, NewFile, Retention};
 pub(crate) use fixtures::{
     Campaign, CampaignEvents, Conversation, Event, EventFields, EventMessages, FixtureStore,
