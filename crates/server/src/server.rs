@@ -33,6 +33,8 @@ mod clock_jumps;
 mod data;
 #[cfg(test)]
 mod failing_disk;
+#[cfg(test)]
+mod leases;
 mod listeners;
 
 /// How long [`RunningServer::shutdown`] waits for requests in progress.

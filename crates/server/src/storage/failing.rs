@@ -1,7 +1,7 @@
 //! A storage wrapper for tests whose writes fail on demand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use uuid::Uuid;
 
@@ -11,12 +11,25 @@ use super::*;
 pub(crate) struct FailingStorage {
     inner: Arc<dyn Storage>,
     fails: Arc<AtomicBool>,
+    leases: Option<TestLeases>,
+}
+
+/// Leases of imports, which the wrapped storage may not have, and how often they were extended.
+#[derive(Clone)]
+pub(crate) struct TestLeases {
+    pub(crate) duration: std::time::Duration,
+    pub(crate) renewals: Arc<AtomicUsize>,
 }
 
 impl FailingStorage {
     /// Wraps a storage. Writes fail while `fails` is true.
     pub(crate) fn new(inner: Arc<dyn Storage>, fails: Arc<AtomicBool>) -> Self {
-        Self { inner, fails }
+        Self { inner, fails, leases: None }
+    }
+
+    /// Claims that the storage is shared, so that the leases of imports have to be extended.
+    pub(crate) fn with_leases(self, leases: TestLeases) -> Self {
+        Self { leases: Some(leases), ..self }
     }
 
     /// Runs a write, unless writes fail.
@@ -67,7 +80,15 @@ impl RecordStore for FailingStorage {
 
 impl ImportStore for FailingStorage {
     fn import_lease(&self) -> Option<std::time::Duration> {
-        self.inner.import_lease()
+        let duration = self.leases.as_ref().map(|leases| leases.duration);
+        duration.or_else(|| self.inner.import_lease())
+    }
+
+    fn renew_import(&self, claim: Claim) -> Pending<()> {
+        if let Some(leases) = &self.leases {
+            leases.renewals.fetch_add(1, Ordering::SeqCst);
+        }
+        self.unless_failing(|| self.inner.renew_import(claim))
     }
 
     forward! {
@@ -75,7 +96,6 @@ impl ImportStore for FailingStorage {
         writes fn release_import(&self, task: Uuid) -> ();
         writes fn block_import(&self, task: Uuid) -> ();
         writes fn claim_import(&self, claimant: Uuid) -> Option<ClaimedImport>;
-        writes fn renew_import(&self, claim: Claim) -> ();
         reads fn waiting_imports(&self) -> WaitingImports;
         reads fn import_ids(&self, task: Uuid, done: u64) -> SourceIds;
         reads fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Task;

@@ -53,7 +53,7 @@ pub(crate) use events::{
     EventSummary, ValueCount,
 };
 #[cfg(test)]
-pub(crate) use failing::FailingStorage;
+pub(crate) use failing::{FailingStorage, TestLeases};
 pub(crate) use files::{ExportedRevision, FileEntry, FileFilter, FileIndex, NewFile, Retention};
 pub(crate) use fixtures::{
     Campaign, CampaignEvents, Conversation, Event, EventFields, EventMessages, FixtureStore,
