@@ -23,4 +23,5 @@ async fn telemetry_filters() {
 #[tokio::test(flavor = "multi_thread")]
 async fn telemetry_searches() {
     contract::telemetry_search::check(create).await;
+    contract::telemetry_aggregation::check(create).await;
 }

@@ -1,6 +1,7 @@
 //! Tests that every storage must pass.
 
 pub(crate) mod telemetry;
+pub(crate) mod telemetry_aggregation;
 pub(crate) mod telemetry_filter;
 pub(crate) mod telemetry_search;
 
