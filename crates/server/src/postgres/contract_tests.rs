@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::PostgresStorage;
-use super::testing::{self, count_rows, expire_leases};
+use super::testing::{self, TestDatabase, count_rows, expire_leases};
+use super::{PostgresStorage, schema};
 use crate::storage::contract::{self, Upkeep};
 use crate::storage::{Counts, DiskState, Health, Pending};
 
@@ -35,6 +35,13 @@ impl Upkeep for PostgresStorage {
 
 async fn create() -> Option<(PostgresStorage, ())> {
     Some((testing::storage().await?, ()))
+}
+
+/// Creates a storage in a database that sorts text like a language.
+async fn create_with_language() -> Option<(PostgresStorage, ())> {
+    let test = TestDatabase::with_language().await?;
+    schema::migrate(test.database()).await.unwrap();
+    Some((PostgresStorage { database: test.another_pool() }, ()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,6 +98,14 @@ async fn telemetry_filters() {
 #[tokio::test(flavor = "multi_thread")]
 async fn telemetry_searches() {
     contract::telemetry_search::check(create).await;
+    contract::telemetry_aggregation::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn telemetry_with_the_collation_of_a_language() {
+    contract::telemetry_filter::check(create_with_language).await;
+    contract::telemetry_search::check(create_with_language).await;
+    contract::telemetry_aggregation::check(create_with_language).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

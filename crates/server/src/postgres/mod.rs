@@ -55,7 +55,9 @@ mod testing;
 mod time_limit;
 mod workspaces;
 
-use crate::storage::StorageError;
+use uuid::Uuid;
+
+use crate::storage::{Counts, Health, Pending, Storage, StorageError};
 use database::Database;
 pub(crate) use schema::SchemaError;
 
@@ -89,5 +91,39 @@ impl PostgresStorage {
         let database = Database::new(connection_string::parse(connection_string)?)?;
         schema::migrate(&database).await?;
         Ok(Self { database })
+    }
+}
+
+impl Storage for PostgresStorage {
+    fn secret(&self) -> Pending<Option<Vec<u8>>> {
+        Self::secret(self)
+    }
+
+    fn set_secret(&self, secret: Vec<u8>) -> Pending<Vec<u8>> {
+        Self::set_secret(self, secret)
+    }
+
+    fn reset(&self, workspace: Uuid) -> Pending<()> {
+        Self::reset(self, workspace)
+    }
+
+    fn counts(&self) -> Pending<Counts> {
+        Self::counts(self)
+    }
+
+    fn reclaim(&self) -> Pending<bool> {
+        Self::reclaim(self)
+    }
+
+    fn shrink(&self) -> Pending<u64> {
+        Self::shrink(self)
+    }
+
+    fn release_space(&self) -> Pending<bool> {
+        Self::release_space(self)
+    }
+
+    fn health(&self) -> Health {
+        Self::health(self)
     }
 }

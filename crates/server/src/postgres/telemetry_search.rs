@@ -7,6 +7,8 @@ mod aggregate;
 mod conditions;
 mod filter;
 mod node;
+#[cfg(test)]
+mod plan_tests;
 mod positions;
 mod time_limit;
 

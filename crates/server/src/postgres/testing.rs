@@ -22,6 +22,15 @@ pub(super) struct TestDatabase {
 impl TestDatabase {
     /// Creates a database without a schema, or returns `None` and says so if there is no server for tests.
     pub(super) async fn empty() -> Option<Self> {
+        Self::create("").await
+    }
+
+    /// Like [`empty`](Self::empty), with the collation of a language.
+    pub(super) async fn with_language() -> Option<Self> {
+        Self::create("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'").await
+    }
+
+    async fn create(options: &str) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let Ok(server) = env::var(VARIABLE) else {
             eprintln!("skipped: {VARIABLE} is not set");
@@ -32,7 +41,7 @@ impl TestDatabase {
         let name = format!("test_{process}_{number}");
         let server = Database::new(config.clone()).unwrap();
         let connection = server.connection().await.unwrap();
-        connection.execute_alone(&format!("CREATE DATABASE {name}")).await.unwrap();
+        connection.execute_alone(&format!("CREATE DATABASE {name} {options}")).await.unwrap();
         config.dbname(&name);
         let database = Database::new(config.clone()).unwrap();
         Some(Self { config, database })

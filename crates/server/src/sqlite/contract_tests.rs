@@ -80,6 +80,7 @@ async fn telemetry_filters() {
 #[tokio::test(flavor = "multi_thread")]
 async fn telemetry_searches() {
     contract::telemetry_search::check(create).await;
+    contract::telemetry_aggregation::check(create).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

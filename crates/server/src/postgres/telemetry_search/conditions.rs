@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::filter::nanoseconds;
-use super::node::{Node, TextNode, TextTest};
+use super::node::{Node, TextNode};
 use crate::pattern;
 use crate::postgres::params::storable;
 use crate::postgres::query::Query;
@@ -66,12 +66,15 @@ pub(super) fn test(query: &mut Query<'_>, entity: Entity, test: &Test) -> Node {
 /// Converts a test of a span to one of any span of a trace.
 fn any_span(node: Node, spans: &str) -> Node {
     match node {
-        Node::Text(TextNode { value, required, test, .. }) => Node::Text(TextNode {
-            value: format!("ARRAY (SELECT {value} FROM {spans} AND {required})"),
-            is_array: true,
-            required: format!("EXISTS (SELECT 1 FROM {spans} AND {required})"),
-            test,
-        }),
+        Node::Text(TextNode { value, known, test, .. }) => {
+            let spans = format!("{spans} AND ({known}) IS NOT FALSE");
+            Node::Text(TextNode {
+                value: format!("ARRAY (SELECT {value} FROM {spans})"),
+                is_array: true,
+                known: if_possible(&format!("EXISTS (SELECT 1 FROM {spans})")),
+                test,
+            })
+        }
         node => Node::Sql(format!("EXISTS (SELECT 1 FROM {spans} AND {})", node.sql())),
     }
 }
@@ -86,9 +89,9 @@ fn test_of(query: &mut Query<'_>, table: &str, entity: Entity, test: &Test) -> N
             Node::Sql(format!("{indexed}{contained}({sql}) IS TRUE"))
         }
         (Node::Sql(sql), Kind::Real) => Node::Sql(format!("({sql}) IS TRUE")),
-        (Node::Text(mut node), Kind::Map) => {
-            node.required = contained_condition(query, table, test) + &node.required;
-            Node::Text(node)
+        (Node::Text(node), Kind::Map) => {
+            let contained = contained_condition(query, table, test);
+            Node::Text(TextNode { known: if_possible(&(contained + "TRUE")), ..node })
         }
         (node, _) => node,
     }
@@ -180,33 +183,47 @@ fn value_condition(
             return text_node(value, move |text| list_holds(text, &condition));
         }
         ILike(pattern) => {
-            let pattern = LikePattern::new(&fold_case(&storable(pattern)));
-            return text_node(value, move |text| pattern.matches(&fold_case(text)));
+            let folded = fold_case(&storable(pattern));
+            let bound = bind_text(query, &complete_escape(&folded));
+            // The cases of other letters depend on the version of Unicode.
+            let known = format!(
+                "CASE WHEN octet_length({sql}) = char_length({sql}) THEN lower({sql} COLLATE \"C\") LIKE {bound} ESCAPE '\\' END"
+            );
+            let pattern = LikePattern::new(&folded);
+            return known_node(value, known, move |text| pattern.matches(&fold_case(text)));
         }
         Regexp(pattern) => {
+            let required = pattern::required_text(pattern).map(|text| bind_text(query, &text));
+            let required = required.map(|text| format!("strpos({sql}, {text}) > 0"));
             // The parser has compiled it.
             let pattern = pattern::compile(pattern).ok();
             let matches = move |text: &str| pattern.as_ref().is_some_and(|one| one.is_match(text));
-            return text_node(value, matches);
+            return known_node(value, if_possible(required.as_deref().unwrap_or("TRUE")), matches);
         }
         HasToken(token) => {
             let required = format!("strpos({sql}, {}) > 0", bind_text(query, token));
             let token = token.clone();
-            let test: TextTest = Box::new(move |text| has_token(&token, text));
-            return Node::Text(TextNode { value: sql.clone(), is_array: false, required, test });
+            return known_node(value, if_possible(&required), move |text| has_token(&token, text));
         }
     })
 }
 
+/// Returns a condition that is false or null: whether a test can hold.
+fn if_possible(required: &str) -> String {
+    format!("CASE WHEN {required} THEN NULL::boolean ELSE FALSE END")
+}
+
+/// Creates a test of a text of which nothing else is known.
 fn text_node(value: &ValueSql, test: impl Fn(&str) -> bool + Send + Sync + 'static) -> Node {
-    let required =
-        if value.is_attribute { format!("{} IS NOT NULL", value.sql) } else { "TRUE".to_owned() };
-    Node::Text(TextNode {
-        value: value.sql.clone(),
-        is_array: false,
-        required,
-        test: Box::new(test),
-    })
+    known_node(value, "NULL::boolean".to_owned(), test)
+}
+
+fn known_node(
+    value: &ValueSql,
+    known: String,
+    test: impl Fn(&str) -> bool + Send + Sync + 'static,
+) -> Node {
+    Node::Text(TextNode { value: value.sql.clone(), is_array: false, known, test: Box::new(test) })
 }
 
 /// Lets a backslash at the end of a pattern stand for itself, which is an error in SQL.

@@ -22,8 +22,8 @@ pub(super) struct TextNode {
     /// An expression for the text, which is null if it is missing, or for an array of texts, of which any has to pass the test.
     pub(super) value: String,
     pub(super) is_array: bool,
-    /// A condition without which the test is false.
-    pub(super) required: String,
+    /// A condition that is the result as far as the database knows it, or else null.
+    pub(super) known: String,
     pub(super) test: TextTest,
 }
 
@@ -45,9 +45,7 @@ impl Node {
             Self::Any(nodes) => joined(nodes, " OR "),
             Self::Not(node) => format!("NOT {}", node.sql()),
             Self::Sql(sql) => format!("({sql})"),
-            Self::Text(text) => {
-                format!("(CASE WHEN {} THEN NULL::boolean ELSE FALSE END)", text.required)
-            }
+            Self::Text(text) => format!("({})", text.known),
         }
     }
 
@@ -117,7 +115,7 @@ impl Check {
                 row.try_get::<_, Option<&str>>(first + column)?.is_some_and(test)
             }
             Self::Texts(column, test) => {
-                row.try_get::<_, Vec<&str>>(first + column)?.into_iter().any(test)
+                row.try_get::<_, Vec<Option<&str>>>(first + column)?.into_iter().flatten().any(test)
             }
         })
     }

@@ -19,6 +19,7 @@ pub(crate) mod reclaim;
 pub(crate) mod seeds;
 pub(crate) mod settings;
 pub(crate) mod telemetry;
+pub(crate) mod telemetry_aggregation;
 pub(crate) mod telemetry_filter;
 pub(crate) mod telemetry_search;
 mod upkeep;
