@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("validate", &["config", "json"]),
     ("search", &["pattern", "time"]),
-    ("storage", &["search", "time"]),
+    ("storage", &["json", "search", "time"]),
     ("sqlite", &["disk_space", "json", "pattern", "search", "storage", "time"]),
     ("postgres", &["json", "pattern", "search", "storage", "time", "tls"]),
     ("telemetry", &["storage"]),

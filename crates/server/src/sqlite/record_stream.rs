@@ -9,16 +9,13 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::record_reads::{Found, QUERY, find, head, values, write_value};
+use super::record_reads::{Found, QUERY, find, head, values};
 use super::{connection, readers};
 use crate::json::{SingleLine, has_line_break};
 use crate::storage::{Pending, RecordFormat, RecordStream, Selection, StorageError};
 
-/// A batch ends when it reaches this size, in bytes.
-const BATCH_BYTES: usize = 256 << 10;
-
-/// Payloads and properties above this size, in bytes, are read in pieces of this size.
-const PIECE_BYTES: usize = 128 << 10;
+const BATCH_BYTES: usize = RecordStream::BATCH_BYTES;
+const PIECE_BYTES: usize = RecordStream::PIECE_BYTES;
 
 /// Starts a stream. It has its own connection and thread: a long read would block one of the few reader threads.
 pub(super) fn start(
@@ -115,7 +112,7 @@ fn write(
     batches: &mut Batches,
 ) -> Result<(), StorageError> {
     if let Some(value) = value {
-        write_value(&mut batches.out, value, format);
+        format.write_value(&mut batches.out, value);
         return batches.flush_if_full();
     }
     let blob = connection.blob_open(MAIN_DB, "records", column, key, true)?;

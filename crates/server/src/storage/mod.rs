@@ -18,6 +18,8 @@ mod fixtures;
 mod health;
 mod imports;
 mod judges;
+pub(crate) mod positions;
+mod record_page;
 mod records;
 mod seed;
 mod slug;
@@ -54,6 +56,7 @@ pub(crate) use imports::{
     NewImport, Progress, QueueLimits, SourceIds, Task, WaitingImports,
 };
 pub(crate) use judges::{Judge, JudgeFilter, JudgeStore, JudgeWrite, NewJudge};
+pub(crate) use record_page::PageWriter;
 pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };
