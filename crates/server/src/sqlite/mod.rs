@@ -6,6 +6,8 @@ mod campaigns;
 mod campaigns_tests;
 mod compact;
 mod connection;
+#[cfg(test)]
+mod contract_tests;
 mod counts;
 mod datasets;
 mod disk;

@@ -6,6 +6,8 @@
 //! - Every object belongs to a workspace. Objects of other workspaces are reported as missing.
 
 mod campaigns;
+#[cfg(test)]
+pub(crate) mod contract;
 mod counts;
 mod datasets;
 mod error;

@@ -1,0 +1,24 @@
+//! Runs the tests that every storage must pass.
+
+use tempfile::TempDir;
+
+use super::SqliteStorage;
+use crate::storage::contract;
+
+async fn create() -> Option<(SqliteStorage, TempDir)> {
+    let directory = tempfile::tempdir().unwrap();
+    Some((SqliteStorage::open_in(directory.path()), directory))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datasets() {
+    contract::datasets::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records() {
+    contract::records::check(create).await;
+    contract::concurrent_records::check(create).await;
+    contract::record_model::check(create).await;
+    contract::record_stream::check(create).await;
+}
