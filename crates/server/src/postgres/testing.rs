@@ -13,6 +13,7 @@ const VARIABLE: &str = "MISTRAL_DATASETS_TEST_POSTGRES";
 
 /// An empty database for one test.
 pub(super) struct TestDatabase {
+    config: Config,
     database: Database,
 }
 
@@ -31,7 +32,8 @@ impl TestDatabase {
         let connection = server.connection().await.unwrap();
         connection.execute_alone(&format!("CREATE DATABASE {name}")).await.unwrap();
         config.dbname(&name);
-        Some(Self { database: Database::new(config).unwrap() })
+        let database = Database::new(config.clone()).unwrap();
+        Some(Self { config, database })
     }
 
     pub(super) fn database(&self) -> &Database {
@@ -39,9 +41,17 @@ impl TestDatabase {
     }
 }
 
+/// Opens several storages in a new database, each as another server, or returns `None` and says so if there is no server for tests.
+pub(super) async fn servers<const N: usize>() -> Option<[PostgresStorage; N]> {
+    let test = TestDatabase::empty().await?;
+    super::schema::migrate(&test.database).await.unwrap();
+    let open = |_| PostgresStorage::new(Database::new(test.config.clone()).unwrap());
+    Some([(); N].map(open))
+}
+
 /// Opens a storage in a new database, or returns `None` and says so if there is no server for tests.
 pub(super) async fn storage() -> Option<PostgresStorage> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();
-    Some(PostgresStorage { database: test.database })
+    Some(PostgresStorage::new(test.database))
 }
