@@ -41,7 +41,7 @@ async fn create() -> Option<(PostgresStorage, ())> {
 async fn create_with_language() -> Option<(PostgresStorage, ())> {
     let test = TestDatabase::with_language().await?;
     schema::migrate(test.database()).await.unwrap();
-    Some((PostgresStorage { database: test.another_pool() }, ()))
+    Some((PostgresStorage::new(test.another_pool()), ()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,4 +136,17 @@ async fn campaigns() {
 #[tokio::test(flavor = "multi_thread")]
 async fn seeds() {
     contract::seeds::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datasets() {
+    contract::datasets::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records() {
+    contract::records::check(create).await;
+    contract::concurrent_records::check(create).await;
+    contract::record_model::check(create).await;
+    contract::record_stream::check(create).await;
 }

@@ -9,11 +9,13 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
     Transaction,
 };
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, IsolationLevel, NoTls};
+use tokio_postgres::{Config, IsolationLevel, NoTls, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::params::Param;
 use crate::storage::StorageError;
 use crate::tls;
 
@@ -26,6 +28,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The number of connections of a server.
 const CONNECTIONS: usize = 16;
 
+/// The number of connections that long reads may use at once. A long read holds its connection for as long as its client takes to
+/// receive the data, so the others are left to short operations.
+const LONG_READS: usize = CONNECTIONS / 2;
+
 /// A database, as a pool of connections to it. Clones share the pool.
 #[derive(Clone)]
 pub(super) struct Database {
@@ -36,6 +42,7 @@ struct Shared {
     pool: Pool,
     /// Whether the last attempt to connect succeeded.
     is_reachable: AtomicBool,
+    long_reads: Arc<Semaphore>,
 }
 
 impl Database {
@@ -56,7 +63,12 @@ impl Database {
             .create_timeout(Some(CONNECT_TIMEOUT))
             .build()
             .map_err(failed)?;
-        Ok(Self { shared: Arc::new(Shared { pool, is_reachable: AtomicBool::new(true) }) })
+        let shared = Shared {
+            pool,
+            long_reads: Arc::new(Semaphore::new(LONG_READS)),
+            is_reachable: AtomicBool::new(true),
+        };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Takes a connection from the pool, for one transaction at a time.
@@ -99,6 +111,14 @@ async fn reconnect(shared: Weak<Shared>) {
             Err(_) => {}
         }
     }
+
+    /// Takes a connection from the pool, for a read whose duration depends on a client. Waits for other such reads if there are many.
+    pub(super) async fn long_read_connection(&self) -> Result<LongReadConnection, StorageError> {
+        let permit = Arc::clone(&self.shared.long_reads).acquire_owned();
+        let permit = tokio::time::timeout(CONNECT_TIMEOUT, permit).await.map_err(unavailable)?;
+        let permit = permit.map_err(failed)?;
+        Ok(LongReadConnection { connection: self.connection().await?, _permit: permit })
+    }
 }
 
 /// A connection. It returns to the pool when it is dropped.
@@ -119,10 +139,33 @@ impl Connection {
         Ok(Write(transaction.start().await?))
     }
 
+    /// Runs a query outside of a transaction. A single query reads from one snapshot anyway, so this only saves the round trips
+    /// that start and end the transaction.
+    pub(super) async fn query(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<RowStream, StorageError> {
+        Ok(self.0.query_typed_raw(sql, params.iter().cloned()).await?)
+    }
+
     /// Runs a statement that cannot be part of a transaction.
     #[cfg(test)]
     pub(super) async fn execute_alone(&self, sql: &str) -> Result<(), StorageError> {
         Ok(self.0.batch_execute(sql).await?)
+    }
+}
+
+/// A connection for a long read.
+pub(super) struct LongReadConnection {
+    connection: Connection,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl LongReadConnection {
+    /// Starts a transaction that reads from one snapshot.
+    pub(super) async fn read(&mut self) -> Result<Transaction<'_>, StorageError> {
+        self.connection.read().await
     }
 }
 

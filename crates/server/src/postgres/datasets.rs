@@ -320,3 +320,30 @@ impl DatasetStore for PostgresStorage {
         Box::pin(delete(self.database.clone(), workspace, key))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use futures::future::join_all;
+
+    use super::*;
+    use crate::postgres::testing::servers;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn datasets_of_several_servers_have_different_slugs() {
+        let Some(servers) = servers::<2>().await else { return };
+        let workspace = Uuid::from_u128(1);
+        let creates = (0..40).map(|n| {
+            let (name, description) = ("Same name".to_owned(), String::new());
+            let new = NewDataset { name, description, owner: Uuid::nil() };
+            servers[n % 2].create_dataset(workspace, new)
+        });
+        let created = join_all(creates).await;
+        let slugs: HashSet<_> = created.into_iter().map(|created| created.unwrap().slug).collect();
+        assert_eq!(slugs.len(), 40);
+        let window = Window { offset: 0, limit: 100 };
+        let listed = servers[0].datasets(workspace, None, window).await.unwrap();
+        assert_eq!((listed.count, listed.results.len()), (40, 40));
+    }
+}

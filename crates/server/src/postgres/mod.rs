@@ -16,6 +16,7 @@ mod connection_string;
 #[cfg(test)]
 mod contract_tests;
 mod counts;
+mod create_queue;
 mod database;
 mod datasets;
 mod event_filter;
@@ -35,10 +36,17 @@ mod imports_tests;
 mod judges;
 mod orphans;
 mod params;
+mod positions;
 mod query;
 mod reclaim;
 #[cfg(test)]
 mod reclaim_tests;
+mod record_reads;
+mod record_stream;
+mod records;
+#[cfg(test)]
+mod records_tests;
+mod runs;
 mod schema;
 mod seed;
 mod seed_records;
@@ -58,12 +66,21 @@ mod workspaces;
 use uuid::Uuid;
 
 use crate::storage::{Counts, Health, Pending, Storage, StorageError};
+use create_queue::CreateQueue;
 use database::Database;
 pub(crate) use schema::SchemaError;
 
 /// A storage in a PostgreSQL database.
 pub(crate) struct PostgresStorage {
     database: Database,
+    creates: CreateQueue,
+}
+
+impl PostgresStorage {
+    /// Creates a storage in a database that has the current schema.
+    fn new(database: Database) -> Self {
+        Self { creates: CreateQueue::new(database.clone()), database }
+    }
 }
 
 /// A storage on PostgreSQL could not be opened.
@@ -90,7 +107,7 @@ impl PostgresStorage {
     pub(crate) async fn open(connection_string: &str) -> Result<Self, OpenError> {
         let database = Database::new(connection_string::parse(connection_string)?)?;
         schema::migrate(&database).await?;
-        Ok(Self { database })
+        Ok(Self::new(database))
     }
 }
 

@@ -75,7 +75,7 @@ impl TestDatabase {
 pub(super) async fn servers<const N: usize>() -> Option<[PostgresStorage; N]> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();
-    let open = |_| PostgresStorage { database: Database::new(test.config.clone()).unwrap() };
+    let open = |_| PostgresStorage::new(Database::new(test.config.clone()).unwrap());
     Some([(); N].map(open))
 }
 
@@ -102,11 +102,19 @@ impl TestDatabase {
     }
 }
 
+/// Opens several storages in a new database, each as another server, or returns `None` and says so if there is no server for tests.
+pub(super) async fn servers<const N: usize>() -> Option<[PostgresStorage; N]> {
+    let test = TestDatabase::empty().await?;
+    super::schema::migrate(&test.database).await.unwrap();
+    let open = |_| PostgresStorage::new(Database::new(test.config.clone()).unwrap());
+    Some([(); N].map(open))
+}
+
 /// Opens a storage in a new database, or returns `None` and says so if there is no server for tests.
 pub(super) async fn storage() -> Option<PostgresStorage> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();
-    Some(PostgresStorage { database: test.database })
+    Some(PostgresStorage::new(test.database))
 }
 
 /// Opens two storages in a new database, with connections of their own, as two servers do.
@@ -114,7 +122,7 @@ pub(super) async fn storages() -> Option<[PostgresStorage; 2]> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();
     let second = Database::new(test.config).unwrap();
-    Some([PostgresStorage { database: test.database }, PostgresStorage { database: second }])
+    Some([PostgresStorage::new(test.database), PostgresStorage::new(second)])
 }
 
 /// Lets all leases end, as if all servers had disappeared.

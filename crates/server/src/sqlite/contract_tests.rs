@@ -107,3 +107,16 @@ async fn judges() {
 async fn seeds() {
     contract::seeds::check(create).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn datasets() {
+    contract::datasets::check(create).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records() {
+    contract::records::check(create).await;
+    contract::concurrent_records::check(create).await;
+    contract::record_model::check(create).await;
+    contract::record_stream::check(create).await;
+}

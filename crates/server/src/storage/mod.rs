@@ -23,6 +23,8 @@ mod health;
 mod import_blocks;
 mod imports;
 mod judges;
+pub(crate) mod positions;
+mod record_page;
 mod records;
 mod seed;
 mod slug;
@@ -66,6 +68,7 @@ pub(crate) use imports::{
     NewImport, Progress, QueueLimits, SourceIds, Task, WaitingImports,
 };
 pub(crate) use judges::{Judge, JudgeFilter, JudgeStore, JudgeWrite, NewJudge};
+pub(crate) use record_page::PageWriter;
 pub(crate) use records::{
     NewRecord, Record, RecordFormat, RecordHead, RecordPage, RecordStore, RecordStream, Selection,
 };

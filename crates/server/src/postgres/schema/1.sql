@@ -78,6 +78,80 @@ CREATE TABLE gaps (
     PRIMARY KEY (run, level, block)
 );
 
+-- Returns the key of the nth live record of a run, counted from 0. The run must have more than n live records. Like all STABLE
+-- functions, it reads from the snapshot of the query that calls it. `storage/positions.rs` explains the algorithm.
+CREATE FUNCTION nth_key(run_id bigint, n bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    -- The range of blocks to search, and the number of deletions before it.
+    first_block bigint := 0;
+    last_block bigint := 4294967295;
+    lost_before bigint := 0;
+    live_before bigint;
+    containing bigint;
+    bits integer;
+    gap record;
+BEGIN
+    FOR searched_level IN REVERSE 2..0 LOOP
+        bits := 6 * (searched_level + 1);
+        containing := NULL;
+        FOR gap IN
+            SELECT block, lost FROM gaps
+            WHERE run = run_id AND level = searched_level AND block BETWEEN first_block AND last_block
+            ORDER BY block
+        LOOP
+            live_before := (gap.block << bits) - lost_before;
+            EXIT WHEN live_before > n;
+            IF live_before + (1::bigint << bits) - gap.lost > n THEN
+                containing := gap.block;
+                EXIT;
+            END IF;
+            lost_before := lost_before + gap.lost;
+        END LOOP;
+        IF containing IS NULL THEN
+            -- The block of the record has no deletions: only earlier ones shift its position.
+            RETURN (run_id << 32) | (n + lost_before);
+        END IF;
+        IF searched_level > 0 THEN
+            first_block := containing << 6;
+            last_block := first_block + 63;
+        END IF;
+    END LOOP;
+    first_block := containing << 6;
+    RETURN (
+        SELECT key FROM records WHERE key >= ((run_id << 32) | first_block)
+        ORDER BY key LIMIT 1 OFFSET n - (first_block - lost_before)
+    );
+END
+$$;
+
+-- Returns where a window of the records of a dataset is: for each run that contains some of them, in their order, the key of the
+-- first one and the number of records from there on. All runs but the last one are read to their end.
+CREATE FUNCTION record_ranges(dataset_id bigint, skipped bigint, wanted bigint)
+RETURNS TABLE (first_key bigint, amount bigint) LANGUAGE plpgsql STABLE ROWS 1 AS $$
+DECLARE
+    run record;
+BEGIN
+    FOR run IN
+        SELECT id, size, live FROM runs WHERE dataset = dataset_id AND ordinal IS NOT NULL ORDER BY ordinal
+    LOOP
+        EXIT WHEN wanted <= 0;
+        IF skipped >= run.live THEN
+            skipped := skipped - run.live;
+            CONTINUE;
+        END IF;
+        IF skipped = 0 OR run.live = run.size THEN
+            first_key := (run.id << 32) | skipped;
+        ELSE
+            first_key := nth_key(run.id, skipped);
+        END IF;
+        amount := least(wanted, run.live - skipped);
+        RETURN NEXT;
+        wanted := wanted - amount;
+        skipped := 0;
+    END LOOP;
+END
+$$;
+
 -- The tasks of a dataset are numbered from 1. They are only deleted together with it, so the numbers have no gaps.
 CREATE TABLE tasks (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -5,7 +5,9 @@
 //! are run by a second function.
 
 pub(crate) mod campaigns;
+pub(crate) mod concurrent_records;
 pub(crate) mod counts;
+pub(crate) mod datasets;
 pub(crate) mod event_filters;
 pub(crate) mod events;
 pub(crate) mod exports;
@@ -16,6 +18,9 @@ pub(crate) mod imported_records;
 pub(crate) mod imports;
 pub(crate) mod judges;
 pub(crate) mod reclaim;
+pub(crate) mod record_model;
+pub(crate) mod record_stream;
+pub(crate) mod records;
 pub(crate) mod seeds;
 pub(crate) mod settings;
 pub(crate) mod telemetry;
