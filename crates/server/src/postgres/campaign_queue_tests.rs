@@ -24,7 +24,7 @@ fn is_lost<T>(result: &Result<T, StorageError>) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_campaign_runs_on_one_server() {
-    let Some(servers) = testing::storages().await else { return };
+    let Some(servers) = testing::servers::<2>().await else { return };
     let mut expected = BTreeSet::new();
     for workspace in [WORKSPACE, OTHER] {
         for _ in 0..15 {
@@ -45,7 +45,7 @@ async fn each_campaign_runs_on_one_server() {
 
 #[tokio::test]
 async fn a_campaign_is_taken_over_when_its_lease_has_ended() {
-    let Some([first, second]) = testing::storages().await else { return };
+    let Some([first, second]) = testing::servers().await else { return };
     insert_events(&first, WORKSPACE, 3).await;
     let campaign = create(&first, WORKSPACE, "Some campaign", 3).await;
     let lost = claim(first.database.clone(), FIRST, ENDED).await.unwrap().unwrap();
@@ -73,7 +73,7 @@ async fn a_campaign_is_taken_over_when_its_lease_has_ended() {
 
 #[tokio::test]
 async fn a_lease_can_be_extended_after_its_end() {
-    let Some([first, second]) = testing::storages().await else { return };
+    let Some([first, second]) = testing::servers().await else { return };
     create(&first, WORKSPACE, "Some campaign", 1).await;
     let claimed = claim(first.database.clone(), FIRST, ENDED).await.unwrap().unwrap();
     renew(first.database.clone(), claimed.key, LONG).await.unwrap();
@@ -97,7 +97,7 @@ async fn claims_without_progress_are_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_of_two_campaigns_for_the_same_events_are_both_stored() {
-    let Some([first, second]) = testing::storages().await else { return };
+    let Some([first, second]) = testing::servers().await else { return };
     insert_events(&first, WORKSPACE, 10).await;
     create(&first, WORKSPACE, "First campaign", 10).await;
     let campaign = create(&first, WORKSPACE, "Second campaign", 10).await;

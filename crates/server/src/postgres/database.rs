@@ -87,6 +87,14 @@ impl Database {
         Ok(Connection(taken?))
     }
 
+    /// Takes a connection from the pool, for a read whose duration depends on a client. Waits for other such reads if there are many.
+    pub(super) async fn long_read_connection(&self) -> Result<LongReadConnection, StorageError> {
+        let permit = Arc::clone(&self.shared.long_reads).acquire_owned();
+        let permit = tokio::time::timeout(CONNECT_TIMEOUT, permit).await.map_err(unavailable)?;
+        let permit = permit.map_err(failed)?;
+        Ok(LongReadConnection { connection: self.connection().await?, _permit: permit })
+    }
+
     /// Returns whether the last attempt to connect succeeded.
     pub(super) fn is_reachable(&self) -> bool {
         self.shared.is_reachable.load(Ordering::Relaxed)
@@ -110,14 +118,6 @@ async fn reconnect(shared: Weak<Shared>) {
             Err(PoolError::Closed) => return,
             Err(_) => {}
         }
-    }
-
-    /// Takes a connection from the pool, for a read whose duration depends on a client. Waits for other such reads if there are many.
-    pub(super) async fn long_read_connection(&self) -> Result<LongReadConnection, StorageError> {
-        let permit = Arc::clone(&self.shared.long_reads).acquire_owned();
-        let permit = tokio::time::timeout(CONNECT_TIMEOUT, permit).await.map_err(unavailable)?;
-        let permit = permit.map_err(failed)?;
-        Ok(LongReadConnection { connection: self.connection().await?, _permit: permit })
     }
 }
 

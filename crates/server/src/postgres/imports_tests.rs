@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::params::params;
-use super::testing::{expire_leases, storages};
+use super::testing::{expire_leases, servers};
 use super::{PostgresStorage, import_queue};
 use crate::storage::{
     Claim, ClaimedImport, DatasetKey, DatasetStore, ImportCounts, ImportPosition, ImportStore,
@@ -30,7 +30,7 @@ struct Servers {
 
 impl Servers {
     async fn start() -> Option<Self> {
-        let [first, second] = storages().await?;
+        let [first, second] = servers().await?;
         let dataset = new_dataset(&first, WORKSPACE).await;
         Some(Self { first, second, dataset })
     }

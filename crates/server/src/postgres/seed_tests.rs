@@ -11,7 +11,7 @@ const WORKSPACE: Uuid = Uuid::from_u128(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_start_together_insert_a_seed_once() {
-    let Some([first, second]) = testing::storages().await else { return };
+    let Some([first, second]) = testing::servers().await else { return };
     let inserting = (0..6).map(|n| {
         let server = if n % 2 == 0 { &first } else { &second };
         server.insert_seed(WORKSPACE, Uuid::nil(), seed(1, &["a", "b"]))

@@ -51,6 +51,11 @@ impl TestDatabase {
         &self.database
     }
 
+    /// Connects like another server.
+    pub(super) fn another_pool(&self) -> Database {
+        Database::new(self.config.clone()).unwrap()
+    }
+
     /// Returns the address of the server.
     pub(super) fn address(&self) -> String {
         let (host, port) = (self.config.get_hosts().first(), self.config.get_ports().first());
@@ -75,7 +80,7 @@ impl TestDatabase {
 pub(super) async fn servers<const N: usize>() -> Option<[PostgresStorage; N]> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();
-    let open = |_| PostgresStorage::new(Database::new(test.config.clone()).unwrap());
+    let open = |()| PostgresStorage::new(test.another_pool());
     Some([(); N].map(open))
 }
 
@@ -95,34 +100,11 @@ pub(super) async fn count_rows(database: &Database, table: &str) -> i64 {
     transaction.query_typed_one(&sql, &[]).await.unwrap().get(0)
 }
 
-impl TestDatabase {
-    /// Connects like another server.
-    pub(super) fn another_pool(&self) -> Database {
-        Database::new(self.config.clone()).unwrap()
-    }
-}
-
-/// Opens several storages in a new database, each as another server, or returns `None` and says so if there is no server for tests.
-pub(super) async fn servers<const N: usize>() -> Option<[PostgresStorage; N]> {
-    let test = TestDatabase::empty().await?;
-    super::schema::migrate(&test.database).await.unwrap();
-    let open = |_| PostgresStorage::new(Database::new(test.config.clone()).unwrap());
-    Some([(); N].map(open))
-}
-
 /// Opens a storage in a new database, or returns `None` and says so if there is no server for tests.
 pub(super) async fn storage() -> Option<PostgresStorage> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();
     Some(PostgresStorage::new(test.database))
-}
-
-/// Opens two storages in a new database, with connections of their own, as two servers do.
-pub(super) async fn storages() -> Option<[PostgresStorage; 2]> {
-    let test = TestDatabase::empty().await?;
-    super::schema::migrate(&test.database).await.unwrap();
-    let second = Database::new(test.config).unwrap();
-    Some([PostgresStorage::new(test.database), PostgresStorage::new(second)])
 }
 
 /// Lets all leases end, as if all servers had disappeared.

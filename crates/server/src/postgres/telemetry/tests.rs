@@ -24,7 +24,7 @@ async fn count(storage: &PostgresStorage, table: &str) -> i64 {
 async fn two_servers_can_insert_spans_of_one_trace() {
     let Some(test) = TestDatabase::empty().await else { return };
     schema::migrate(test.database()).await.unwrap();
-    let servers = [(); 2].map(|()| PostgresStorage { database: test.another_pool() });
+    let servers = [(); 2].map(|()| PostgresStorage::new(test.another_pool()));
     let requests = (0..20_u8).map(|number| {
         let mut spans: Vec<_> =
             (number..number + 20).flat_map(|id| [chat(2, id), chat(1, id)]).collect();
@@ -54,7 +54,7 @@ async fn two_servers_can_insert_spans_of_one_trace() {
 async fn two_servers_can_expire_telemetry() {
     let Some(test) = TestDatabase::empty().await else { return };
     schema::migrate(test.database()).await.unwrap();
-    let servers = [(); 2].map(|()| PostgresStorage { database: test.another_pool() });
+    let servers = [(); 2].map(|()| PostgresStorage::new(test.another_pool()));
     for trace in 0..8 {
         let spans = (0..=255).map(|id| chat(trace, id)).collect();
         servers[0].insert_spans(SENDER, spans).await.unwrap();
@@ -63,7 +63,7 @@ async fn two_servers_can_expire_telemetry() {
     tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     let now = Timestamp::now();
     let expire = |server: &PostgresStorage| {
-        let server = PostgresStorage { database: server.database.clone() };
+        let server = PostgresStorage::new(server.database.clone());
         async move { while server.expire_telemetry(now).await.unwrap() {} }
     };
     join_all(servers.iter().chain(&servers).map(expire)).await;

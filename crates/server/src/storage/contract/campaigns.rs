@@ -27,7 +27,8 @@ impl<S: CampaignStore + EventStore + FixtureStore + SeedStore> Stores for S {}
 
 /// Runs all tests.
 pub(crate) async fn check<S: Stores, G>(create: impl AsyncFn() -> Option<(S, G)>) {
-    run!(create:
+    run!(
+        create,
         what_is_done_is_not_done_again_by_another_claimant,
         workspaces_take_turns,
         each_campaign_is_claimed_once_at_the_same_time,

@@ -22,7 +22,8 @@ const JUDGE: Uuid = Uuid::from_u128(7);
 pub(crate) async fn check<S: EventStore + FixtureStore, G>(
     create: impl AsyncFn() -> Option<(S, G)>,
 ) {
-    run!(create:
+    run!(
+        create,
         filters_select_the_same_events_as_in_memory,
         metadata_that_is_not_text_is_compared_as_text,
         answers_that_are_neither_text_nor_number_are_compared,

@@ -17,7 +17,8 @@ const JUDGE: Uuid = Uuid::from_u128(7);
 pub(crate) async fn check<S: EventStore + FixtureStore, G>(
     create: impl AsyncFn() -> Option<(S, G)>,
 ) {
-    run!(create:
+    run!(
+        create,
         events_are_paged_newest_first,
         a_page_ends_when_it_is_large,
         all_fields_of_an_event_are_returned,

@@ -12,7 +12,8 @@ const OTHER: Uuid = Uuid::from_u128(2);
 
 /// Runs all tests.
 pub(crate) async fn check<S: FixtureStore, G>(create: impl AsyncFn() -> Option<(S, G)>) {
-    run!(create:
+    run!(
+        create,
         events_are_returned_in_the_requested_order,
         conversations_are_returned_in_the_requested_order,
         an_event_replaces_one_with_the_same_id,

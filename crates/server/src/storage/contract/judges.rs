@@ -18,7 +18,8 @@ const ALL: Window = Window { offset: 0, limit: 100 };
 pub(crate) async fn check<S: JudgeStore + CampaignStore, G>(
     create: impl AsyncFn() -> Option<(S, G)>,
 ) {
-    run!(create:
+    run!(
+        create,
         a_judge_is_created_changed_and_deleted,
         names_are_unique_in_a_workspace,
         one_of_several_judges_with_one_name_is_created,

@@ -23,7 +23,8 @@ pub(crate) const CAMPAIGN: Uuid = Uuid::from_u128(4);
 pub(crate) async fn check<S: SeedStore + DatasetStore + FixtureStore, G>(
     create: impl AsyncFn() -> Option<(S, G)>,
 ) {
-    run!(create:
+    run!(
+        create,
         a_seed_is_inserted_once,
         another_seed_adds_only_new_datasets,
         a_seed_is_inserted_once_at_the_same_time,

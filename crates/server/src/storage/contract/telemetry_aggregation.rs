@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// Runs all tests.
 pub(crate) async fn check<S: Tested, G>(create: impl AsyncFn() -> Option<(S, G)>) {
     super::run!(
-        create:
+        create,
         numbers_are_aggregated,
         sums_that_are_too_large_do_not_fail,
         times_are_grouped,
