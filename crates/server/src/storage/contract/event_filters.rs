@@ -270,9 +270,7 @@ fn condition_matches(found: &Found, operator: FilterOperator, value: &FilterValu
         IStartsWith => text(|text, value| text.starts_with(value), true),
         EndsWith => text(|text, value| text.ends_with(value), false),
         IEndsWith => text(|text, value| text.ends_with(value), true),
-        Matches => {
-            text(|text, value| crate::pattern::compile(value).unwrap().is_match(text), false)
-        }
+        Matches => text(|text, value| regex::Regex::new(value).unwrap().is_match(text), false),
         Includes => list(&holds),
         Excludes => !list(&holds),
         LenEq => list(&|list| as_number(value) == Some(list.len() as f64)),
@@ -361,12 +359,16 @@ async fn count<S: EventStore>(
 
 async fn metadata_that_is_not_text_is_compared_as_text<S: EventStore + FixtureStore>(storage: &S) {
     let mut event = new_event("e", 0);
-    event.fields.metadata =
-        Some(r#"{"n":12,"r":1.5,"b":true,"l":[1,{"a":2}],"z":null}"#.to_owned());
+    event.fields.metadata = Some(
+        r#"{"n":12,"r":1.5,"s":1e20,"t":0.30000000000000004,"b":true,"l":[1,{"a":2}],"z":null}"#
+            .to_owned(),
+    );
     storage.insert_events(WORKSPACE, vec![event]).await.unwrap();
     for (key, value, is_found) in [
         ("n", "12", true),
         ("r", "1.5", true),
+        ("s", "1e20", true),
+        ("t", "0.30000000000000004", true),
         ("b", "true", true),
         ("l", r#"[1,{"a":2}]"#, true),
         ("z", "null", false),
