@@ -443,9 +443,10 @@ async fn numbers_are_compared_exactly<S: EventStore + FixtureStore>(storage: &S)
     }
 }
 
-/// JSON may contain escapes of U+0000 and of half a surrogate pair, and numbers of any size.
+/// Text may contain U+0000. JSON may contain escapes of it and of half a surrogate pair, and numbers of any size.
 async fn json_that_is_hard_to_read_fails_no_search<S: EventStore + FixtureStore>(storage: &S) {
     let mut event = new_event("e", 0);
+    event.fields.model_name = Some("a\0b".to_owned());
     event.fields.metadata = Some(r#"{"k":"a\u0000b","\\u0000":"x","c":"\\u0000"}"#.to_owned());
     event.fields.invoked_tools = Some(r#"["tool\u0000","\\u0000","b"]"#.to_owned());
     event.extra_fields = format!(
@@ -455,6 +456,9 @@ async fn json_that_is_hard_to_read_fails_no_search<S: EventStore + FixtureStore>
     storage.insert_events(WORKSPACE, vec![event]).await.unwrap();
     let text = |text: &str| FilterValue::Text(text.to_owned());
     for (field, operator, value) in [
+        (EventField::ModelName, FilterOperator::Eq, text("a\0b")),
+        (EventField::ModelName, FilterOperator::Contains, text("\0b")),
+        (EventField::ModelName, FilterOperator::IContains, text("A\0")),
         (EventField::MetadataKey("k".to_owned()), FilterOperator::StartsWith, text("a")),
         (EventField::MetadataKey("\\u0000".to_owned()), FilterOperator::Eq, text("x")),
         (EventField::MetadataKey("c".to_owned()), FilterOperator::Eq, text("\\u0000")),
