@@ -12,11 +12,11 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::lease;
 use super::queue::Running;
 use crate::judging::{JudgeDefinition, JudgeError, Judgement, Judging, Turn};
 use crate::storage::{
-    CampaignKey, ClaimedCampaign, EventDetails, Missing, Pending, Storage, StorageError, Verdict,
-    WaitingEvent,
+    ClaimedCampaign, EventDetails, Missing, Pending, Storage, StorageError, Verdict, WaitingEvent,
 };
 use crate::telemetry;
 
@@ -31,9 +31,6 @@ const BATCH: u32 = 200;
 
 /// How long to wait after a failure of the storage, such as a full disk.
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
-
-/// A lease is extended this many times before it would end, in case some attempts fail.
-const RENEWALS: u32 = 3;
 
 /// A worker.
 pub(super) struct Worker {
@@ -100,10 +97,13 @@ impl Worker {
     async fn campaign(&self, campaign: ClaimedCampaign) {
         let running = self.running.add(&campaign);
         let judging = AssertUnwindSafe(self.judge_events(&campaign)).catch_unwind();
+        let renewing = lease::renew(self.storage.campaign_lease(), || {
+            self.storage.renew_campaign(campaign.key)
+        });
         let ended = tokio::select! {
             ended = judging => ended.unwrap_or(Err(Break::Panic)),
             () = running.cancelled() => Err(Break::Lost),
-            () = self.renew(campaign.key) => Err(Break::Lost),
+            () = renewing => Err(Break::Lost),
         };
         let broke_off = match ended {
             Ok(()) => false,
@@ -117,21 +117,6 @@ impl Worker {
         retry(|| self.storage.end_campaign(campaign.key, broke_off)).await.unwrap_or_else(|error| {
             tracing::error!(campaign = %campaign.id, %error, "failed to store the end of a campaign");
         });
-    }
-
-    /// Extends the lease of a campaign until it no longer runs. Does not return if the storage has no leases.
-    async fn renew(&self, campaign: CampaignKey) {
-        let Some(lease) = self.storage.campaign_lease() else {
-            return std::future::pending().await;
-        };
-        loop {
-            tokio::time::sleep(lease / RENEWALS).await;
-            match self.storage.renew_campaign(campaign).await {
-                Ok(()) => {}
-                Err(StorageError::Missing(Missing::Campaign)) => return,
-                Err(error) => tracing::debug!(%error, "failed to extend the lease of a campaign"),
-            }
-        }
     }
 
     async fn judge_events(&self, campaign: &ClaimedCampaign) -> Result<(), Break> {

@@ -32,10 +32,12 @@ pub(super) async fn claim(
     // A campaign that was claimed after the snapshot is checked again when it is locked.
     let sql = "WITH next AS ( \
                    SELECT c.id, w.uuid AS workspace FROM campaigns c JOIN workspaces w ON w.id = c.workspace \
+                   LEFT JOIN (SELECT workspace, count(*) AS claimed FROM campaigns WHERE status = 'RUNNING' \
+                       AND deleted_at IS NULL AND leased_until > clock_timestamp() GROUP BY workspace) r \
+                       ON r.workspace = c.workspace \
                    WHERE c.status = 'RUNNING' AND c.deleted_at IS NULL AND NOT w.discarded \
                    AND (c.leased_until IS NULL OR c.leased_until <= clock_timestamp()) \
-                   ORDER BY (SELECT count(*) FROM campaigns r WHERE r.status = 'RUNNING' AND r.deleted_at IS NULL \
-                       AND r.workspace = c.workspace AND r.leased_until > clock_timestamp()), c.id \
+                   ORDER BY coalesce(r.claimed, 0), c.id \
                    LIMIT 1 FOR NO KEY UPDATE OF c SKIP LOCKED) \
                UPDATE campaigns c SET claimant = $1, leased_until = clock_timestamp() + $2 * interval '1 millisecond', \
                    epoch = c.epoch + 1, attempts = c.attempts + 1 \

@@ -67,10 +67,7 @@ impl Query {
             // A path cannot contain every key.
             EventField::MetadataKey(key) => {
                 let key = self.bind(key.clone());
-                return format!(
-                    "(SELECT iif(type IN ('true', 'false'), type, CAST(value AS TEXT)) \
-                     FROM json_each(e.metadata) WHERE key = {key})"
-                );
+                return format!("json_text(e.metadata, {key})");
             }
             EventField::Annotation(judge) => {
                 let path = self.bind(format!("$.\"{}\"", annotation_name(*judge)));

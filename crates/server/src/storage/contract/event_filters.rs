@@ -271,9 +271,7 @@ fn condition_matches(found: &Found, operator: FilterOperator, value: &FilterValu
         IStartsWith => text(|text, value| text.starts_with(value), true),
         EndsWith => text(|text, value| text.ends_with(value), false),
         IEndsWith => text(|text, value| text.ends_with(value), true),
-        Matches => {
-            text(|text, value| crate::pattern::compile(value).unwrap().is_match(text), false)
-        }
+        Matches => text(|text, value| regex::Regex::new(value).unwrap().is_match(text), false),
         Includes => list(&holds),
         Excludes => !list(&holds),
         LenEq => list(&|list| as_number(value) == Some(list.len() as f64)),
@@ -362,12 +360,16 @@ async fn count<S: EventStore>(
 
 async fn metadata_that_is_not_text_is_compared_as_text<S: EventStore + FixtureStore>(storage: &S) {
     let mut event = new_event("e", 0);
-    event.fields.metadata =
-        Some(r#"{"n":12,"r":1.5,"b":true,"l":[1,{"a":2}],"z":null}"#.to_owned());
+    event.fields.metadata = Some(
+        r#"{"n":12,"r":1.5,"s":1e20,"t":0.30000000000000004,"b":true,"l":[1,{"a":2}],"z":null}"#
+            .to_owned(),
+    );
     storage.insert_events(WORKSPACE, vec![event]).await.unwrap();
     for (key, value, is_found) in [
         ("n", "12", true),
         ("r", "1.5", true),
+        ("s", "1e20", true),
+        ("t", "0.30000000000000004", true),
         ("b", "true", true),
         ("l", r#"[1,{"a":2}]"#, true),
         ("z", "null", false),
@@ -442,9 +444,10 @@ async fn numbers_are_compared_exactly<S: EventStore + FixtureStore>(storage: &S)
     }
 }
 
-/// JSON may contain escapes of U+0000 and of half a surrogate pair, and numbers of any size.
+/// Text may contain U+0000. JSON may contain escapes of it and of half a surrogate pair, and numbers of any size.
 async fn json_that_is_hard_to_read_fails_no_search<S: EventStore + FixtureStore>(storage: &S) {
     let mut event = new_event("e", 0);
+    event.fields.model_name = Some("a\0b".to_owned());
     event.fields.metadata = Some(r#"{"k":"a\u0000b","\\u0000":"x","c":"\\u0000"}"#.to_owned());
     event.fields.invoked_tools = Some(r#"["tool\u0000","\\u0000","b"]"#.to_owned());
     event.extra_fields = format!(
@@ -454,6 +457,9 @@ async fn json_that_is_hard_to_read_fails_no_search<S: EventStore + FixtureStore>
     storage.insert_events(WORKSPACE, vec![event]).await.unwrap();
     let text = |text: &str| FilterValue::Text(text.to_owned());
     for (field, operator, value) in [
+        (EventField::ModelName, FilterOperator::Eq, text("a\0b")),
+        (EventField::ModelName, FilterOperator::Contains, text("\0b")),
+        (EventField::ModelName, FilterOperator::IContains, text("A\0")),
         (EventField::MetadataKey("k".to_owned()), FilterOperator::StartsWith, text("a")),
         (EventField::MetadataKey("\\u0000".to_owned()), FilterOperator::Eq, text("x")),
         (EventField::MetadataKey("c".to_owned()), FilterOperator::Eq, text("\\u0000")),
