@@ -5,7 +5,9 @@
 
 mod aggregate;
 mod conditions;
+mod evaluation;
 mod filter;
+mod literals;
 mod node;
 #[cfg(test)]
 mod plan_tests;

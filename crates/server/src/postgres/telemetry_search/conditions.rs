@@ -1,15 +1,19 @@
 //! Compiles tests of values.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
+use super::evaluation::{holds, list_holds, operands, order};
 use super::filter::nanoseconds;
+use super::literals::required_text;
 use super::node::{Node, TextNode};
 use crate::pattern;
 use crate::postgres::params::storable;
 use crate::postgres::query::Query;
 use crate::search::{
     Comparison, Condition, Entity, Field, Kind, LikePattern, Number, Operand, Target, Test,
-    has_token, is_list,
+    has_token,
 };
 use crate::storage::{COLUMN_ATTRIBUTES, attribute_column, fold_case};
 
@@ -193,7 +197,7 @@ fn value_condition(
             return known_node(value, known, move |text| pattern.matches(&fold_case(text)));
         }
         Regexp(pattern) => {
-            let required = pattern::required_text(pattern).map(|text| bind_text(query, &text));
+            let required = required_text(pattern).map(|text| bind_text(query, &text));
             let required = required.map(|text| format!("strpos({sql}, {text}) > 0"));
             // The parser has compiled it.
             let pattern = pattern::compile(pattern).ok();
@@ -281,8 +285,9 @@ fn is_in(query: &mut Query<'_>, field: &Field, value: &ValueSql, operands: &[Ope
             Operand::Integer(number) if field.kind == Kind::Integer => integers.push(*number),
             // Others are equal to no integer.
             Operand::Real(number) if field.kind == Kind::Integer => {
-                integers.extend(Some(*number as i64).filter(|integer| {
-                    Number::Integer(*integer).order(operand).is_some_and(|order| order.is_eq())
+                let integer = Some(*number as i64);
+                integers.extend(integer.filter(|one| {
+                    order(Number::Integer(*one), operand).is_some_and(Ordering::is_eq)
                 }));
             }
             Operand::Integer(_) | Operand::Real(_) => reals.push(real(operand)),
@@ -316,18 +321,6 @@ fn has(query: &mut Query<'_>, value: &ValueSql, condition: &Condition) -> String
     format!("json_of({}) {operator} {}", value.sql, query.bind(texts.collect::<Vec<_>>()))
 }
 
-/// Returns the values that a condition compares with.
-fn operands(condition: &Condition) -> Vec<&Operand> {
-    use Condition::*;
-
-    match condition {
-        Compare(_, operand) | Has(operand) => vec![operand],
-        Between(low, high) => vec![low, high],
-        In(operands) | HasAny(operands) | HasAll(operands) => operands.iter().collect(),
-        Like(_) | ILike(_) | Contains(_) | Regexp(_) | HasToken(_) | Exists => Vec::new(),
-    }
-}
-
 /// Returns whether an operand is the same as floating point number, and so are all numbers that are near it.
 fn is_exact(operand: &&Operand) -> bool {
     match operand {
@@ -341,52 +334,5 @@ fn real(operand: &Operand) -> f64 {
         Operand::Integer(number) => *number as f64,
         Operand::Real(number) => *number,
         Operand::Text(_) | Operand::Time(_) => f64::NAN,
-    }
-}
-
-/// Evaluates a comparison of the text of an attribute.
-fn holds(text: &str, condition: &Condition) -> bool {
-    let order = |operand: &Operand| match operand {
-        Operand::Text(other) => Some(text.cmp(&*storable(other))),
-        operand => Number::parse(text)?.order(operand),
-    };
-    let compare = |comparison, operand: &Operand| {
-        order(operand).is_some_and(|order| match comparison {
-            Comparison::Eq => order.is_eq(),
-            Comparison::Lt => order.is_lt(),
-            Comparison::Lte => order.is_le(),
-            Comparison::Gt => order.is_gt(),
-            Comparison::Gte => order.is_ge(),
-        })
-    };
-    match condition {
-        Condition::Compare(comparison, operand) => compare(*comparison, operand),
-        Condition::Between(low, high) => {
-            compare(Comparison::Gte, low) && compare(Comparison::Lte, high)
-        }
-        Condition::In(operands) => operands.iter().any(|operand| compare(Comparison::Eq, operand)),
-        other => list_holds(text, other),
-    }
-}
-
-/// Evaluates a test of a list that is the text of an attribute.
-fn list_holds(text: &str, condition: &Condition) -> bool {
-    let items: Vec<Value> =
-        if is_list(text) { serde_json::from_str(text).unwrap_or_default() } else { Vec::new() };
-    let has = |operand: &Operand| items.iter().any(|item| is_same(item, operand));
-    match condition {
-        Condition::HasAll(operands) => operands.iter().all(has),
-        other => operands(other).into_iter().any(has),
-    }
-}
-
-fn is_same(item: &Value, operand: &Operand) -> bool {
-    match (item, operand) {
-        (Value::String(text), Operand::Text(other)) => storable(text) == storable(other),
-        (Value::Number(number), operand) => {
-            let number = number.as_i64().map(Number::Integer).or(number.as_f64().map(Number::Real));
-            number.and_then(|number| number.order(operand)).is_some_and(|order| order.is_eq())
-        }
-        _ => false,
     }
 }
