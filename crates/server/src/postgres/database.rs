@@ -11,7 +11,7 @@ use deadpool_postgres::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::{Config, IsolationLevel, NoTls, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -186,7 +186,7 @@ impl Write<'_> {
     /// If the connection is lost, it is unknown whether it was committed, so the error is one that clients do not retry.
     pub(super) async fn commit(self) -> Result<(), StorageError> {
         match self.0.commit().await {
-            Err(error) if error.as_db_error().is_none() => Err(failed(UnknownOutcome(error))),
+            Err(error) if ends_connection(&error) => Err(failed(UnknownOutcome(error))),
             result => Ok(result?),
         }
     }
@@ -195,6 +195,13 @@ impl Write<'_> {
     pub(super) async fn relax_durability(&self) -> Result<(), StorageError> {
         Ok(self.0.batch_execute("SET LOCAL synchronous_commit = off").await?)
     }
+}
+
+/// Returns whether the database has not rejected a statement, but ended the connection. A server that is shut down can end it after
+/// the commit, while it waits for a replica.
+fn ends_connection(error: &tokio_postgres::Error) -> bool {
+    let severity = error.as_db_error().map(DbError::parsed_severity);
+    !matches!(severity, Some(Some(Severity::Error)))
 }
 
 /// The connection was lost during a commit.

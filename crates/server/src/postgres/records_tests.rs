@@ -14,7 +14,7 @@ use super::testing::{servers, storage};
 use super::{PostgresStorage, datasets, positions, runs};
 use crate::storage::contract::record_model::check_pages;
 use crate::storage::contract::records::{
-    ALL, LINES, WORKSPACE, create_all, ids, list, missing, new_dataset, record, text,
+    ALL, LINES, WORKSPACE, create_all, ids, list, missing, new_dataset, read, record, text,
 };
 use crate::storage::{DatasetKey, RecordStore, Selection, StorageError};
 
@@ -250,17 +250,23 @@ async fn slow_streams_leave_connections_to_others() {
     for _ in 0..8 {
         slow.push(start().await.unwrap());
     }
-    // Further ones wait, and fail if that takes too long.
-    let mut waiting = tokio::spawn(start());
-    let refused = tokio::spawn(start());
     let added = join_all((0..32).map(|_| create_all(&storage, &dataset, ["{}"; 2]))).await;
     assert_eq!(list(&storage, &dataset, ALL).await.0, 65);
     storage.delete_records(WORKSPACE, added.concat()).await.unwrap();
-    assert!(tokio::time::timeout(Duration::from_millis(100), &mut waiting).await.is_err());
+    // Further ones wait, and fail if that takes too long.
+    let waiting = [tokio::spawn(start()), tokio::spawn(start())];
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!waiting.iter().any(tokio::task::JoinHandle::is_finished));
     drop(slow.pop());
-    let mut stream = waiting.await.unwrap().unwrap();
-    assert!(matches!(refused.await.unwrap(), Err(StorageError::Unavailable { .. })));
-    slow.push(stream);
+    let mut started = Vec::new();
+    for result in join_all(waiting).await {
+        match result.unwrap() {
+            Ok(stream) => started.push(stream),
+            Err(error) => assert!(matches!(error, StorageError::Unavailable { .. })),
+        }
+    }
+    assert_eq!(started.len(), 1);
+    slow.extend(started);
     for slow in &mut slow {
         let mut bytes = 0;
         while let Some(batch) = slow.next().await.unwrap() {
@@ -268,6 +274,48 @@ async fn slow_streams_leave_connections_to_others() {
         }
         assert!(bytes > 2 << 20);
     }
-    stream = start().await.unwrap();
+    let stream = start().await.unwrap();
     assert_eq!(stream.count, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_loses_and_duplicates_nothing() {
+    let Some([storage, other]) = servers::<2>().await else { return };
+    let dataset = new_dataset(&storage).await;
+    let create = async |client: usize| {
+        let mut results = Vec::new();
+        for n in 0..60 {
+            let payload = format!("\"{client}-{n}\"");
+            let created = storage.create_record(WORKSPACE, dataset.clone(), record(&*payload));
+            results.push((payload, created.await));
+        }
+        results
+    };
+    let cut = async {
+        let connection = other.database.connection().await.unwrap();
+        for _ in 0..25 {
+            tokio::time::sleep(Duration::from_millis(7)).await;
+            let sql = "DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND pid <> pg_backend_pid(); END $$";
+            connection.execute_alone(sql).await.unwrap();
+        }
+    };
+    let (results, ()) = tokio::join!(join_all((0..8).map(create)), cut);
+    let all = Selection::Dataset(dataset.clone(), ALL);
+    let (count, lines) = read(&other, all).await.unwrap();
+    let payloads: Vec<&str> = lines.lines().map(|line| line.split(' ').nth(1).unwrap()).collect();
+    let stored: HashSet<&str> = payloads.iter().copied().collect();
+    assert_eq!((count, payloads.len()), (stored.len() as u64, stored.len()));
+    for (payload, result) in results.iter().flatten() {
+        match result {
+            Ok(_) => assert!(stored.contains(&**payload), "{payload} was lost"),
+            // Such requests are sent again, so nothing may have been done.
+            Err(StorageError::Unavailable { .. }) => assert!(!stored.contains(&**payload)),
+            Err(StorageError::Failed(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let failed = results.iter().flatten().filter(|(_, result)| result.is_err()).count();
+    assert!(failed > 0, "no connection was lost");
+    verify(&other).await;
 }
