@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("data_dir", &["directory_lock", "disk_space", "private_files", "temporary_directory"]),
     ("validate", &["config", "json"]),
     ("search", &["pattern", "time"]),
-    ("storage", &["json", "search", "time"]),
+    ("storage", &["json", "pattern", "search", "time"]),
     ("sqlite", &["disk_space", "json", "pattern", "search", "storage", "time"]),
     ("postgres", &["json", "pattern", "search", "storage", "time", "tls"]),
     ("telemetry", &["storage"]),

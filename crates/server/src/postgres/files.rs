@@ -117,19 +117,6 @@ async fn fetch(database: Database, workspace: Uuid, id: Uuid) -> Result<FileEntr
     Ok(read(&row.ok_or(Missing::File)?))
 }
 
-/// Returns an uploaded file, and prevents that it is deleted before the transaction ends. An import that reads the file must be
-/// visible by then, or else the content could be removed.
-pub(super) async fn hold(
-    transaction: &Transaction<'_>,
-    workspace: Uuid,
-    id: Uuid,
-) -> Result<FileEntry, StorageError> {
-    let sql = select!("AND NOT f.export AND f.uuid = $2 AND w.uuid = $3 FOR SHARE OF f");
-    let now = Timestamp::now().micros();
-    let row = transaction.query_typed_opt(sql, params![now, id, workspace]).await?;
-    Ok(read(&row.ok_or(Missing::File)?))
-}
-
 async fn linked(database: Database, id: Uuid) -> Result<FileEntry, StorageError> {
     let mut connection = database.connection().await?;
     let transaction = connection.read().await?;

@@ -8,9 +8,9 @@ use rand::{Rng, SeedableRng};
 use uuid::{Builder, Uuid};
 
 use super::testing::{count_rows, execute, servers};
-use super::{PostgresStorage, files};
+use super::{PostgresStorage, import_queue};
 use crate::storage::{
-    DatasetKey, DatasetStore, ExportedRevision, FileIndex, Missing, NewDataset, NewFile, Retention,
+    DatasetKey, DatasetStore, ExportedRevision, FileIndex, NewDataset, NewFile, Retention,
     StorageError,
 };
 use crate::time::Timestamp;
@@ -86,7 +86,7 @@ async fn a_file_that_an_import_holds_is_not_deleted_before_the_import_is_visible
     let id = server.add_file(WORKSPACE, file(Uuid::now_v7())).await.unwrap().id;
     let mut connection = server.database.connection().await.unwrap();
     let transaction = connection.write().await.unwrap();
-    files::hold(&transaction, WORKSPACE, id).await.unwrap();
+    assert!(import_queue::lock_file(&transaction, 1, id).await.unwrap());
     let deleting = tokio::spawn(other.delete_file(WORKSPACE, id));
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!deleting.is_finished());
@@ -99,8 +99,7 @@ async fn a_file_that_an_import_holds_is_not_deleted_before_the_import_is_visible
     // The content is removed when the import has ended.
     assert!(other.discarded_files().await.unwrap().is_empty());
     let transaction = connection.write().await.unwrap();
-    let held = files::hold(&transaction, WORKSPACE, id).await;
-    assert!(matches!(held, Err(StorageError::Missing(Missing::File))));
+    assert!(!import_queue::lock_file(&transaction, 1, id).await.unwrap());
     drop(transaction);
     execute(&server.database, "UPDATE imports SET state = 'ENDED'").await;
     assert_eq!(other.discarded_files().await.unwrap(), [id]);

@@ -3,50 +3,26 @@
 //! A run is staged as long as it has no ordinal. Only its import appends to it then, and holds the lock of the import. Everything that
 //! makes records visible needs the lock of the dataset.
 
+use std::collections::BTreeMap;
+
 use deadpool_postgres::Transaction;
 use uuid::Uuid;
 
 use super::params::params;
+use super::positions;
+use super::runs;
+pub(super) use super::runs::{Run, publish, stage};
 use crate::storage::{NewRecord, StorageError};
 use crate::time::Timestamp;
 
-/// The number of positions in a run. A position takes 32 bits of a key.
-const CAPACITY: u64 = 1 << 32;
-
-/// A run that records can be appended to.
-#[derive(Clone, Copy)]
-pub(super) struct Run {
-    pub(super) id: i64,
-    pub(super) size: u64,
-}
-
-/// Creates a run that is not visible yet.
-pub(super) async fn stage(
-    transaction: &Transaction<'_>,
-    dataset: i64,
-) -> Result<Run, StorageError> {
-    let sql = "INSERT INTO runs (dataset) VALUES ($1) RETURNING id";
-    let row = transaction.query_typed_one(sql, params![dataset]).await?;
-    Ok(Run { id: row.get(0), size: 0 })
-}
-
-/// Returns the last visible run of a dataset if it has capacity for `more` records, or a new one.
+/// Returns the last visible run of a dataset, which must be locked, if it has capacity for `more` records, or a new one.
 pub(super) async fn open(
     transaction: &Transaction<'_>,
     dataset: i64,
     more: usize,
 ) -> Result<Run, StorageError> {
-    let sql = "SELECT id, size FROM runs WHERE dataset = $1 AND ordinal IS NOT NULL ORDER BY ordinal DESC LIMIT 1";
-    let last = transaction.query_typed_opt(sql, params![dataset]).await?;
-    let last = last.map(|row| Run { id: row.get(0), size: row.get::<_, i64>(1) as u64 });
-    match last {
-        Some(run) if run.size + more as u64 <= CAPACITY => Ok(run),
-        _ => {
-            let run = stage(transaction, dataset).await?;
-            publish(transaction, dataset, run.id).await?;
-            Ok(run)
-        }
-    }
+    let opened = runs::open(transaction, &BTreeMap::from([(dataset, more as u64)])).await?;
+    opened.get(&dataset).copied().ok_or_else(|| StorageError::Failed("no run was opened".into()))
 }
 
 /// Appends records to a run. Does not change the record count of the dataset.
@@ -63,7 +39,7 @@ pub(super) async fn append(
     if transaction.execute_typed(sql, params![run.id, count]).await? == 0 {
         return Err(StorageError::ImportAborted);
     }
-    let first = run.id << 32 | run.size as i64;
+    let first = positions::key(run.id, run.size);
     let keys: Vec<i64> = (first..first + count).collect();
     let ids: Vec<Uuid> = records.iter().map(|_| Uuid::now_v7()).collect();
     let sources: Vec<&str> = records.iter().map(|record| record.source.as_str()).collect();
@@ -74,21 +50,6 @@ pub(super) async fn append(
                FROM unnest($2, $3, $4, $5, $6) AS new (key, id, source, properties, payload)";
     let now = Timestamp::now().micros();
     transaction.execute_typed(sql, params![now, keys, ids, sources, properties, payloads]).await?;
-    Ok(())
-}
-
-/// Makes a staged run visible at the end of its dataset, adds its records to the record count, and changes the revision.
-pub(super) async fn publish(
-    transaction: &Transaction<'_>,
-    dataset: i64,
-    run: i64,
-) -> Result<(), StorageError> {
-    let sql = "WITH run AS (\
-                   UPDATE runs SET ordinal = (SELECT 1 + coalesce(max(ordinal), 0) FROM runs WHERE dataset = $1) \
-                   WHERE id = $2 RETURNING live) \
-               UPDATE datasets SET record_count = record_count + run.live, revision = revision + 1 FROM run \
-               WHERE datasets.id = $1";
-    transaction.execute_typed(sql, params![dataset, run]).await?;
     Ok(())
 }
 

@@ -12,7 +12,6 @@ mod node;
 #[cfg(test)]
 mod plan_tests;
 mod positions;
-mod time_limit;
 
 use std::collections::HashMap;
 
@@ -23,6 +22,7 @@ use uuid::Uuid;
 use super::database::Database;
 use super::params::{params, storable};
 use super::query::Query;
+use super::time_limit::Limited;
 use super::{PostgresStorage, workspaces};
 use crate::search::{Entity, Target};
 use crate::storage::{
@@ -31,7 +31,6 @@ use crate::storage::{
 };
 use filter::Matching;
 use positions::{Found, positions};
-use time_limit::Limited;
 
 /// A page ends with the row with which it reaches this size in bytes.
 const PAGE_BYTES: usize = 4 << 20;

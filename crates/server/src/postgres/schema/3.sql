@@ -166,12 +166,6 @@ CREATE INDEX span_evaluations_by_time ON span_evaluations (workspace, timestamp,
 CREATE INDEX span_evaluations_by_span
     ON span_evaluations (workspace, trace_id, span_id, left(evaluation_name, 200), timestamp, id);
 
--- Attributes are JSON objects of strings, other documents arrays of strings. `jsonb` cannot contain U+0000, which is read as U+FFFD
--- here as in all other text. An escape is one only after an even number of backslashes.
-CREATE FUNCTION json_of(document text) RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
-    CASE WHEN strpos(document, '\u0000') = 0 THEN document::jsonb
-    ELSE regexp_replace(document, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::jsonb END;
-
 -- The number that a text is, which white space may surround, or NULL. It never fails: a number that is too large is NULL, and one that
 -- is too small is 0. Texts that are longer than any sensible number are NULL, too.
 CREATE FUNCTION number_of(value text) RETURNS double precision LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$

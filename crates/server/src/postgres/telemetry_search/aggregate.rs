@@ -6,10 +6,10 @@ use tokio_postgres::Row;
 use super::conditions::{ValueSql, value};
 use super::filter::{Matching, compile};
 use super::positions::positions;
-use super::time_limit::Limited;
 use crate::postgres::database::Database;
 use crate::postgres::params::params;
 use crate::postgres::query::Query;
+use crate::postgres::time_limit::Limited;
 use crate::postgres::workspaces;
 use crate::search::{Aggregate, Kind, Target};
 use crate::storage::{

@@ -3,8 +3,8 @@
 use futures::{TryStreamExt, pin_mut};
 
 use super::filter::{Matching, compile};
-use super::time_limit::Limited;
 use crate::postgres::query::Query;
+use crate::postgres::time_limit::Limited;
 use crate::search::Entity;
 use crate::storage::{StorageError, TelemetryFilter, TelemetryPosition, TimeOrder, table};
 
