@@ -5,6 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
@@ -23,6 +24,9 @@ pub struct Postgres {
     programs: PathBuf,
     port: u16,
     directory: TempDir,
+    /// Not below `directory`, which belongs to another user.
+    objects: TempDir,
+    databases: AtomicU32,
 }
 
 impl Postgres {
@@ -32,10 +36,10 @@ impl Postgres {
     /// Fails if PostgreSQL is not installed, with the name of the package, or does not start.
     pub fn start() -> Result<Self, String> {
         let programs = find_programs()?;
-        let directory =
-            tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"))?;
-        let port = free_port()?;
-        let server = Self { programs, port, directory };
+        let temporary =
+            || tempfile::tempdir().map_err(|error| format!("temporary directory: {error}"));
+        let (directory, objects, port) = (temporary()?, temporary()?, free_port()?);
+        let server = Self { programs, port, directory, objects, databases: AtomicU32::new(0) };
         if is_root() {
             let owner = Step::new("chown", "chown").arg(USER).arg(server.directory.path());
             step::run(owner)?;
@@ -60,6 +64,22 @@ impl Postgres {
     /// Returns the connection string of the server, for a user that may create databases.
     pub fn url(&self) -> String {
         format!("postgres://{USER}@127.0.0.1:{}/postgres?sslmode=disable", self.port)
+    }
+
+    /// Creates a database and returns its connection string.
+    ///
+    /// # Errors
+    /// Fails if the server does not create it.
+    pub fn create_database(&self) -> Result<String, String> {
+        let name = format!("tests_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let create = self.step("createdb").args(["--host", "127.0.0.1", "--username", USER]);
+        step::run(create.args(["--port", &self.port.to_string(), &name]))?;
+        Ok(format!("postgres://{USER}@127.0.0.1:{}/{name}?sslmode=disable", self.port))
+    }
+
+    /// Returns a directory for the contents of files.
+    pub fn objects(&self) -> &Path {
+        self.objects.path()
     }
 
     fn data(&self) -> PathBuf {
