@@ -107,7 +107,7 @@ impl Drop for Postgres {
     }
 }
 
-/// Returns the directory of `initdb` and `pg_ctl`: one of `PATH`, or that of the newest version that Debian installed.
+/// Returns the directory of PostgreSQL's programs: one of `PATH`, or that of the newest version that Debian installed.
 fn find_programs() -> Result<PathBuf, String> {
     let paths = env::var_os("PATH").unwrap_or_default();
     let mut debian: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
@@ -130,7 +130,7 @@ fn find_programs() -> Result<PathBuf, String> {
 }
 
 fn has_programs(directory: &Path) -> bool {
-    ["initdb", "pg_ctl"].iter().all(|program| directory.join(program).is_file())
+    ["createdb", "initdb", "pg_ctl"].iter().all(|program| directory.join(program).is_file())
 }
 
 fn free_port() -> Result<u16, String> {
