@@ -66,6 +66,19 @@ impl Postgres {
         format!("postgres://{USER}@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }
 
+    /// Returns a shell command that restarts the server as after a crash: transactions in progress are lost.
+    pub fn restart_command(&self) -> String {
+        let user = if is_root() { format!("runuser -u {USER} -- ") } else { String::new() };
+        let (program, data) = (self.programs.join("pg_ctl"), self.data());
+        let log = self.directory.path().join("log");
+        format!(
+            "{user}'{}' restart --wait --silent --mode=immediate --log '{}' --pgdata '{}'",
+            program.display(),
+            log.display(),
+            data.display()
+        )
+    }
+
     /// Creates a database and returns its connection string.
     ///
     /// # Errors

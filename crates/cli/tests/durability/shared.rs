@@ -12,6 +12,9 @@ use crate::server::TestServer;
 /// The variable with the connection string of a PostgreSQL server on which databases may be created.
 const VARIABLE: &str = "MISTRAL_DATASETS_TEST_POSTGRES";
 
+/// The variable with a shell command that restarts the PostgreSQL server. It is set only if no other test uses the server.
+const RESTART_VARIABLE: &str = "MISTRAL_DATASETS_RESTART_POSTGRES";
+
 /// A new database and a new object store.
 pub struct Shared {
     url: String,
@@ -48,6 +51,14 @@ impl Shared {
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
         execute(&self.url, sql).await;
     }
+}
+
+/// Restarts the database, if this is permitted. Returns whether it was.
+pub fn restart_database() -> bool {
+    let Ok(command) = std::env::var(RESTART_VARIABLE) else { return false };
+    let status = Command::new("sh").args(["-c", &command]).status();
+    assert!(status.expect("a shell runs").success(), "the database does not restart");
+    true
 }
 
 /// Returns an address with a port that was free.

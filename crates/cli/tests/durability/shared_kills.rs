@@ -1,7 +1,8 @@
 //! Several servers on one database. Servers are killed and connections to the database are cut while clients write. Afterwards, every
 //! acknowledged write is present exactly once, every other one completely or not at all, and every import has ended.
 //!
-//! `MISTRAL_DATASETS_SHARED_KILLS` sets the number of kills.
+//! `MISTRAL_DATASETS_SHARED_KILLS` sets the number of kills; `cargo xtask soak --backend postgres` runs many, and restarts the database
+//! in every tenth round.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kills::{client, env_number};
 use crate::server::TestServer;
-use crate::shared::{Shared, free_address};
+use crate::shared::{Shared, free_address, restart_database};
 use crate::worker::Worker;
 
 /// The default number of kills.
@@ -21,6 +22,9 @@ const DEFAULT_KILLS: u32 = 3;
 
 /// The number of servers.
 const SERVERS: usize = 3;
+
+/// The database is restarted in every round whose number is a multiple of this.
+const RESTART_INTERVAL: u32 = 10;
 
 /// The number of concurrent clients.
 const WORKERS: usize = 6;
@@ -39,6 +43,7 @@ async fn acknowledged_writes_survive_kills_of_servers_that_share_them() {
         (0..WORKERS).map(|number| Worker::new(number, random.random())).collect();
     let mut servers: Vec<TestServer> =
         (0..SERVERS).map(|_| shared.start_server(free_address())).collect();
+    let mut restarts = 0;
     for kill in 1..=kills {
         let killed = random.random_range(0..SERVERS);
         let clients: Vec<Client> = servers.iter().map(client).collect();
@@ -56,10 +61,14 @@ async fn acknowledged_writes_survive_kills_of_servers_that_share_them() {
         }
         tokio::time::sleep(Duration::from_millis(random.random_range(PAUSE_MS))).await;
         servers[killed].kill();
-        let is_cut = random.random_bool(0.3);
+        let is_restarted = kill % RESTART_INTERVAL == 0
+            && tokio::task::spawn_blocking(restart_database).await.expect("no panic");
+        restarts += u32::from(is_restarted);
+        let is_cut = !is_restarted && random.random_bool(0.3);
         if is_cut {
             shared.cut_connections().await;
         }
+        let is_disturbed = is_cut || is_restarted;
         tokio::time::sleep(Duration::from_millis(random.random_range(PAUSE_MS))).await;
         stop.cancel();
         while let Some(finished) = tasks.join_next().await {
@@ -67,10 +76,13 @@ async fn acknowledged_writes_survive_kills_of_servers_that_share_them() {
             if let Some(error) = error {
                 let is_expected = match error.kind() {
                     ErrorKind::Connection => server == killed,
-                    ErrorKind::Server => is_cut,
+                    ErrorKind::Server => is_disturbed,
                     _ => false,
                 };
-                assert!(is_expected, "server {server}, killed {killed}, cut {is_cut}: {error}");
+                assert!(
+                    is_expected,
+                    "server {server}, killed {killed}, disturbed {is_disturbed}: {error}"
+                );
             }
             workers.push(worker);
         }
@@ -87,7 +99,8 @@ async fn acknowledged_writes_survive_kills_of_servers_that_share_them() {
     let acknowledged: u64 = workers.iter().map(Worker::acknowledged).sum();
     assert!(acknowledged > 0, "nothing was written between the kills");
     println!(
-        "summary: {kills} kills of {SERVERS} servers, {acknowledged} writes acknowledged, none lost or duplicated"
+        "summary: {kills} kills of {SERVERS} servers and {restarts} restarts of the database, {acknowledged} writes acknowledged, \
+         none lost or duplicated"
     );
 }
 
