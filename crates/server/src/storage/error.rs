@@ -57,6 +57,10 @@ pub(crate) enum StorageError {
     },
     /// The database cannot be reached, or is overloaded. Nothing was changed.
     #[error("the database is not available at the moment; try again later")]
+    #[cfg_attr(
+        not(feature = "scale-out"),
+        expect(dead_code, reason = "only a database of its own can be unreachable")
+    )]
     Unavailable {
         /// When to try again.
         retry_after: Duration,

@@ -49,7 +49,9 @@ pub(crate) use event_filter::{
     EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue,
     annotation_name, folds_case, is_annotation,
 };
-pub(crate) use event_similarity::{COMPARED_CHARACTERS, COMPARED_EVENTS, SimilarEvents};
+#[cfg(feature = "scale-out")]
+pub(crate) use event_similarity::COMPARED_CHARACTERS;
+pub(crate) use event_similarity::{COMPARED_EVENTS, SimilarEvents};
 pub(crate) use events::{
     AnnotationField, EVENT_PAGE_BYTES, EventDetails, EventPage, EventPosition, EventStore,
     EventSummary, ValueCount,
