@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::artifacts;
 use crate::local_server::LocalServer;
 use crate::packages;
+use crate::postgres::Postgres;
 use crate::step::{self, Step};
 
 /// The directory of the configuration.
@@ -61,6 +62,14 @@ pub fn install(root: &Path) -> Result<(), String> {
 /// Fails if the server does not start.
 pub fn start_server(root: &Path) -> Result<LocalServer, String> {
     LocalServer::start(&artifacts::command(root), &["--api-key", API_KEY, "--test-routes"])
+}
+
+/// Like [`start_server`], on PostgreSQL.
+///
+/// # Errors
+/// Fails if the server does not start.
+pub fn start_server_on(postgres: &Postgres, root: &Path) -> Result<LocalServer, String> {
+    LocalServer::start_on(postgres, &artifacts::command(root), &["--api-key", API_KEY])
 }
 
 /// Returns a round: `examples` requests per operation, and as many sequences along links.

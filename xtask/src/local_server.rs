@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::postgres::Postgres;
+
 /// The environment variable that sets the directory of temporary files.
 const TEMPORARY_DIRECTORY: &str = if cfg!(windows) { "TMP" } else { "TMPDIR" };
 
@@ -26,6 +28,18 @@ impl LocalServer {
     pub fn start(command: &Path, options: &[&str]) -> Result<Self, String> {
         let mut serve = Command::new(command);
         serve.args(["serve", "--memory", "--listen", "127.0.0.1:0"]).args(options);
+        Self::spawn(serve)
+    }
+
+    /// Starts the given build of `mistral-datasets` on a new database and a directory for objects, with additional options.
+    ///
+    /// # Errors
+    /// Fails if the database cannot be created, or as [`start`](Self::start).
+    pub fn start_on(postgres: &Postgres, command: &Path, options: &[&str]) -> Result<Self, String> {
+        let mut serve = Command::new(command);
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--test-routes"]).args(options);
+        serve.env("MISTRAL_DATASETS_SERVE_DATABASE", postgres.create_database()?);
+        serve.arg("--objects").arg(format!("file://{}", postgres.objects().display()));
         Self::spawn(serve)
     }
 

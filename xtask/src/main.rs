@@ -12,6 +12,7 @@ mod generate;
 mod local_server;
 mod model;
 mod packages;
+mod postgres;
 mod soak;
 mod spec_diff;
 mod step;

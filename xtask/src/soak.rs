@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::postgres::Postgres;
 use crate::step::cargo;
 
 /// What precedes the line for the summary in the output of a test.
@@ -28,9 +29,22 @@ pub struct Options {
     /// Do not attack the memory of the server (the attacks run on Linux only)
     #[arg(long)]
     skip_memory: bool,
+    /// The storage of the server; with `postgres`, only kills are tested, of three servers that share a database, which is restarted
+    /// in every tenth round
+    #[arg(long, value_enum, default_value_t = Backend::Sqlite)]
+    backend: Backend,
     /// Repeat an earlier run with the seed it printed
     #[arg(long)]
     seed: Option<u64>,
+}
+
+/// Where the tested servers store their data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Backend {
+    /// A data directory.
+    Sqlite,
+    /// A PostgreSQL database that several servers share.
+    Postgres,
 }
 
 /// A part of the run: the tests of the command whose names start with `filter`.
@@ -56,8 +70,12 @@ struct Outcome {
 pub fn soak(root: &Path, options: Options) -> Result<(), String> {
     let seed = options.seed.unwrap_or_else(time_as_seed);
     println!("seed {seed}; repeat this run with `--seed {seed}`");
+    let postgres = match options.backend {
+        Backend::Sqlite => None,
+        Backend::Postgres => Some(Postgres::start()?),
+    };
     let mut outcomes = Vec::new();
-    for part in parts(options) {
+    for part in parts(options, postgres.as_ref()) {
         println!("\n== {}", part.name);
         outcomes.push(run(root, part, seed)?);
     }
@@ -80,7 +98,7 @@ fn time_as_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
-fn parts(options: Options) -> Vec<Part> {
+fn parts(options: Options, postgres: Option<&Postgres>) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut add = |count: u32, name: &str, filter, variables: &[(&'static str, String)]| {
         if count > 0 {
@@ -88,6 +106,15 @@ fn parts(options: Options) -> Vec<Part> {
         }
     };
     let Options { kills, import_kills, disks, ext4_disks, skip_memory, .. } = options;
+    if let Some(postgres) = postgres {
+        let variables = [
+            ("MISTRAL_DATASETS_SHARED_KILLS", kills.to_string()),
+            ("MISTRAL_DATASETS_TEST_POSTGRES", postgres.url()),
+            ("MISTRAL_DATASETS_RESTART_POSTGRES", postgres.restart_command()),
+        ];
+        add(kills, &format!("{kills} kills of servers"), "shared_kills::acknowledged", &variables);
+        return parts;
+    }
     let kills_variable = ("MISTRAL_DATASETS_KILLS", kills.to_string());
     add(kills, &format!("{kills} kills"), "kills::acknowledged", &[kills_variable]);
     let kills_variable = ("MISTRAL_DATASETS_IMPORT_KILLS", import_kills.to_string());
@@ -147,13 +174,14 @@ mod tests {
         disks: 0,
         ext4_disks: 0,
         skip_memory: true,
+        backend: Backend::Sqlite,
         seed: None,
     };
 
     #[test]
     fn a_count_of_zero_skips_a_part() {
-        assert!(parts(NOTHING).is_empty());
-        let parts = parts(Options { import_kills: 7, ..NOTHING });
+        assert!(parts(NOTHING, None).is_empty());
+        let parts = parts(Options { import_kills: 7, ..NOTHING }, None);
         assert_eq!(parts.len(), 1);
         assert_eq!(parts[0].name, "7 kills during imports");
         let variable = ("MISTRAL_DATASETS_IMPORT_KILLS", "7".to_owned());

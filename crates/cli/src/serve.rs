@@ -9,6 +9,8 @@ mod logging;
 #[cfg(unix)]
 mod open_files;
 mod operation;
+#[cfg(feature = "scale-out")]
+mod shared;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -26,6 +28,8 @@ use keep_traces::KeepTraces;
 use limits::LimitOptions;
 use logging::LogOptions;
 use operation::OperationOptions;
+#[cfg(feature = "scale-out")]
+use shared::SharedOptions;
 
 /// Run a local server of the API
 ///
@@ -53,6 +57,9 @@ pub struct Serve {
     /// A JSON file of datasets, events, campaigns and conversations, a JSONL file of records, or a directory of such files.
     #[arg(long, value_name = "FILE|DIR")]
     seed: Option<PathBuf>,
+    #[cfg(feature = "scale-out")]
+    #[command(flatten)]
+    shared: SharedOptions,
     #[command(flatten)]
     api_keys: ApiKeyOptions,
     /// The generation of the API to serve
@@ -144,13 +151,20 @@ impl Serve {
         let keys = self.api_keys.parse()?;
         let api_keys = keys.load().map_err(|error| CliError::Serve(error.to_string(), None))?;
         let is_temporary = self.memory;
-        let data =
+        let own =
             if self.memory { DataLocation::Memory } else { DataLocation::Directory(self.data) };
+        #[cfg(feature = "scale-out")]
+        let shared = self.shared.location()?.map(DataLocation::Shared);
+        #[cfg(not(feature = "scale-out"))]
+        let shared: Option<DataLocation> = None;
+        let is_shared = shared.is_some();
+        let data = shared.unwrap_or(own);
         let config = ServerConfig::default()
             .listen(self.listen)
             .data(data)
-            // Everyone who has a key could otherwise reset the workspace or make requests fail.
-            .test_routes(self.test_routes || api_keys.is_empty())
+            // Everyone who has a key could otherwise reset the workspace or make requests fail. Faults and recorded requests are those
+            // of one server.
+            .test_routes(self.test_routes || (api_keys.is_empty() && !is_shared))
             .api_keys(api_keys)
             .seed(self.seed)
             .generation(self.generation.into())

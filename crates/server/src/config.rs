@@ -171,6 +171,48 @@ pub enum DataLocation {
     Memory,
     /// A directory, created if missing. Only one server can use it at a time.
     Directory(PathBuf),
+    /// A PostgreSQL database and an object store. Any number of servers can use them at the same time. It requires the Cargo
+    /// feature `scale-out`.
+    #[cfg(feature = "scale-out")]
+    Shared(SharedData),
+}
+
+/// Data that several servers share.
+///
+/// ```
+/// use mistral_datasets_server::SharedData;
+///
+/// let data = SharedData::new("postgres://datasets:secret@db.example/datasets", "s3://bucket/datasets");
+/// assert!(!format!("{data:?}").contains("secret"));
+/// ```
+#[cfg(feature = "scale-out")]
+#[derive(Clone, PartialEq, Eq)]
+pub struct SharedData {
+    pub(crate) database: String,
+    pub(crate) objects: String,
+}
+
+#[cfg(feature = "scale-out")]
+impl SharedData {
+    /// Creates a location.
+    ///
+    /// - `database`: the connection string of a PostgreSQL database, version 14 or newer, as a URL (`postgres://USER:PASSWORD@HOST/NAME`) or
+    ///   as `key=value` pairs. What it lacks is taken from the environment variables `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER` and
+    ///   `PGPASSWORD`. With `sslmode=require`, the connection is encrypted and the certificate is verified.
+    /// - `objects`: where the contents of files are, as `s3://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`, `gs://BUCKET/PREFIX` or
+    ///   `file:///DIRECTORY`. Credentials and endpoints are taken from the environment variables of the object store's own tools, such
+    ///   as `AWS_ACCESS_KEY_ID` and `AWS_ENDPOINT_URL`.
+    pub fn new(database: impl Into<String>, objects: impl Into<String>) -> Self {
+        Self { database: database.into(), objects: objects.into() }
+    }
+}
+
+// Both may contain credentials.
+#[cfg(feature = "scale-out")]
+impl fmt::Debug for SharedData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedData").finish_non_exhaustive()
+    }
 }
 
 /// Which API keys share data.

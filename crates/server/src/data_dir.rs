@@ -9,7 +9,6 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::config::DataLocation;
 use crate::directory_lock::{self, DirectoryLock, Sharing};
 use crate::disk_space::DiskSpace;
 use crate::private_files;
@@ -79,29 +78,9 @@ fn holder(process: &Option<u32>) -> String {
 
 impl DataDirectory {
     /// Creates the directory if it is missing, locks it, and makes it private to its owner.
-    pub(crate) fn open(location: &DataLocation) -> Result<Self, DataError> {
-        let (path, space, reservation) = match location {
-            // Absolute, so that it stays the same when the program changes its working directory.
-            DataLocation::Directory(path) => Self::open_persistent(std::path::absolute(path)?)?,
-            DataLocation::Memory => {
-                let directory = TemporaryDirectory::create(TEMPORARY, &std::env::temp_dir())?;
-                let path = directory.path().to_owned();
-                let space = DiskSpace::without_reserve_file(&path);
-                (path, space, Reservation::Temporary { _directory: directory })
-            }
-        };
-        // SQLite gives its other files the permissions of the database.
-        let database = database(&path);
-        private_files::create_file(&database)?;
-        for suffix in ["-wal", "-shm"] {
-            let mut name = database.clone().into_os_string();
-            name.push(suffix);
-            private_files::restrict(Path::new(&name))?;
-        }
-        Ok(Self { path, space, _reservation: reservation })
-    }
-
-    fn open_persistent(path: PathBuf) -> Result<(PathBuf, DiskSpace, Reservation), DataError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
+        // Absolute, so that it stays the same when the program changes its working directory.
+        let path = std::path::absolute(path)?;
         private_files::create_directory(&path)?;
         let locks = lock(&path)?;
         // Left behind by a process that was killed.
@@ -111,7 +90,27 @@ impl DataDirectory {
         }
         private_files::create_file(&reserve(&path))?;
         let space = DiskSpace::open(&path, &reserve(&path))?;
-        Ok((path, space, Reservation::Locks { _locks: locks }))
+        Self::new(path, space, Reservation::Locks { _locks: locks })
+    }
+
+    /// Creates a directory that is removed when the value is dropped.
+    pub(crate) fn temporary() -> Result<Self, DataError> {
+        let directory = TemporaryDirectory::create(TEMPORARY, &std::env::temp_dir())?;
+        let path = directory.path().to_owned();
+        let space = DiskSpace::without_reserve_file(&path);
+        Self::new(path, space, Reservation::Temporary { _directory: directory })
+    }
+
+    fn new(path: PathBuf, space: DiskSpace, reservation: Reservation) -> Result<Self, DataError> {
+        // SQLite gives its other files the permissions of the database.
+        let database = database(&path);
+        private_files::create_file(&database)?;
+        for suffix in ["-wal", "-shm"] {
+            let mut name = database.clone().into_os_string();
+            name.push(suffix);
+            private_files::restrict(Path::new(&name))?;
+        }
+        Ok(Self { path, space, _reservation: reservation })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -235,18 +234,18 @@ mod tests {
     #[test]
     fn a_directory_can_be_opened_again_after_it_was_closed() {
         let directory = tempfile::tempdir().unwrap();
-        let location = DataLocation::Directory(directory.path().join("new/directory"));
-        let first = DataDirectory::open(&location).unwrap();
-        let Err(error) = DataDirectory::open(&location) else { panic!("opened twice") };
+        let path = directory.path().join("new/directory");
+        let first = DataDirectory::open(&path).unwrap();
+        let Err(error) = DataDirectory::open(&path) else { panic!("opened twice") };
         let process = std::process::id();
         assert_eq!(error.to_string(), format!("another process is using it (process {process})"));
         drop(first);
-        DataDirectory::open(&location).unwrap();
+        DataDirectory::open(&path).unwrap();
     }
 
     #[test]
     fn a_temporary_directory_is_removed_on_drop() {
-        let directory = DataDirectory::open(&DataLocation::Memory).unwrap();
+        let directory = DataDirectory::temporary().unwrap();
         let path = directory.path.clone();
         assert!(path.is_dir());
         drop(directory);

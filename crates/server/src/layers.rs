@@ -14,23 +14,22 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("private_files", &[]),
     ("temporary_directory", &["directory_lock", "private_files"]),
     ("options", &[]),
+    ("tls", &[]),
     ("pattern", &[]),
     ("json", &["time"]),
     ("limits", &["json", "options"]),
     ("config", &["keys", "limits", "options"]),
-    (
-        "data_dir",
-        &["config", "directory_lock", "disk_space", "private_files", "temporary_directory"],
-    ),
+    ("data_dir", &["directory_lock", "disk_space", "private_files", "temporary_directory"]),
     ("validate", &["config", "json"]),
     ("search", &["pattern", "time"]),
-    ("storage", &["search", "time"]),
+    ("storage", &["json", "pattern", "search", "time"]),
     ("sqlite", &["disk_space", "json", "pattern", "search", "storage", "time"]),
+    ("postgres", &["json", "pattern", "search", "storage", "time", "tls"]),
     ("telemetry", &["storage"]),
-    ("content", &["disk_space", "private_files", "time"]),
+    ("content", &["disk_space", "private_files", "time", "tls"]),
     ("housekeeping", &["content", "storage", "time"]),
     ("imports", &["config", "content", "json", "limits", "storage", "telemetry", "validate"]),
-    ("judging", &["config", "json"]),
+    ("judging", &["config", "json", "tls"]),
     ("campaigns", &["judging", "limits", "storage", "telemetry"]),
     ("http", &["config", "content", "json", "keys", "limits", "storage"]),
     (
@@ -129,7 +128,9 @@ fn only_the_server_chooses_where_contents_are_stored() {
     for (module, _) in LAYERS.iter().filter(|(module, _)| *module != "content") {
         for file in files(&source, module) {
             let text = fs::read_to_string(&file).unwrap();
-            assert!(!text.contains("DirectoryStore"), "{}", file.display());
+            for store in ["DirectoryStore", "ObjectContentStore"] {
+                assert!(!text.contains(store), "{}", file.display());
+            }
         }
     }
 }

@@ -16,6 +16,8 @@
 //!
 //! - `explorer`: serves `/docs`, a page for reading and trying the API (Swagger UI). Off by default, because it adds 490 kB to a
 //!   program; on in the command `mistral-datasets`. Without it, `/docs` is an unknown route.
+//! - `scale-out`: file contents in object stores, for several servers that share them. Off by default; on in the command. No option
+//!   uses it yet.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -31,13 +33,14 @@
 //     judging           judges, which ask a model
 //     imports           the import queue, its workers and sources
 //     housekeeping      removes and erases in the background
-//     content           file contents, signed links; only `content::directory` and `server` know that they are in a directory
+//     content           file contents, signed links; only `content::directory`, `content::objects` and `server` know where they are
 //     telemetry         decodes OTLP, and projects spans and log records to the fields of the API
 //     sqlite            the storage on SQLite; known to `admin` (for data directories) and `server` only
+//     postgres          the storage on PostgreSQL
 //     storage           the storage interface: traits and errors
 //     search            search expressions, and the fields of spans, traces, log records and evaluations
 //     validate, config, limits, keys, json, data_dir, directory_lock, temporary_directory, private_files, disk_space, time, options,
-//                       pattern
+//                       pattern, tls
 //                       small modules that others use
 
 mod admin;
@@ -62,6 +65,8 @@ mod limits;
 mod net;
 mod options;
 mod pattern;
+#[cfg(feature = "scale-out")]
+mod postgres;
 mod private_files;
 mod search;
 mod server;
@@ -71,12 +76,15 @@ mod telemetry;
 mod temporary_directory;
 mod testing;
 mod time;
+mod tls;
 mod validate;
 
 pub use admin::{
     Backup, BackupError, CompactError, Compaction, Problem, RestoreError, Verification,
     VerifyError, VerifyProgress, backup, compact, restore, verify,
 };
+#[cfg(feature = "scale-out")]
+pub use config::SharedData;
 pub use config::{DataLocation, Generation, JudgeEndpoint, ServerConfig, Workspaces};
 pub use keys::{ApiKey, KeyError, KeyFileError};
 pub use limits::Limits;

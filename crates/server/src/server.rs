@@ -14,24 +14,27 @@ use tokio::task::JoinHandle;
 use crate::admin::{AdminState, Draining, Metrics};
 use crate::api::{App, AppParts, ExportLocks};
 use crate::campaigns::CampaignQueue;
-use crate::config::{DataLocation, ServerConfig};
-use crate::content::{ContentError, ContentStore, DirectoryStore, LinkSigner};
-use crate::data_dir::{DataDirectory, DataError};
+use crate::config::ServerConfig;
+use crate::content::LinkSigner;
 use crate::housekeeping::{Cleanup, Housekeeping, SystemClock};
 use crate::http::{HttpContext, HttpParts, Keys};
 use crate::imports::{ImportParts, ImportQueue, LineRules};
 use crate::judging::Judging;
 use crate::keys::ApiKey;
 use crate::net::{AddressLimits, Cors, Limiter, NetContext, Shutdown};
-use crate::sqlite::{OpenError, SqliteStorage, Synchronous};
-use crate::storage::{Seed, Storage, StorageError};
+use crate::sqlite::SqliteStorage;
+use crate::storage::{Seed, Storage};
 use crate::testing::{self, SeedError, Seeder, TestApp};
+use data::Data;
 use listeners::{Addresses, Listeners, Routers};
 
 #[cfg(test)]
 mod clock_jumps;
+mod data;
 #[cfg(test)]
 mod failing_disk;
+#[cfg(test)]
+mod leases;
 mod listeners;
 
 /// How long [`RunningServer::shutdown`] waits for requests in progress.
@@ -79,6 +82,14 @@ pub enum StartError {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The database that servers share cannot be used.
+    #[cfg(feature = "scale-out")]
+    #[error("cannot use the database: {}", causes(&**.0))]
+    Database(Box<dyn std::error::Error + Send + Sync>),
+    /// The object store that servers share cannot be used.
+    #[cfg(feature = "scale-out")]
+    #[error("cannot use the object store: {}", causes(&**.0))]
+    Objects(Box<dyn std::error::Error + Send + Sync>),
     /// An origin in [`cors`](ServerConfig::cors) is invalid.
     #[error(
         "invalid origin `{0}`: expected `*`, or scheme, host and port without a path, such as `http://localhost:3000`"
@@ -111,6 +122,13 @@ pub enum StartError {
     /// The seed is invalid.
     #[error("invalid seed: {0}")]
     Seed(#[from] SeedError),
+}
+
+/// Returns the messages of an error and its causes.
+#[cfg(feature = "scale-out")]
+fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn holder(process: &Option<u32>) -> String {
@@ -200,21 +218,13 @@ impl Server {
             Listeners::bind(config.listen, config.links_listen, config.admin_listen).await?;
         let addresses = listeners.addresses();
 
-        let location = config.data.clone();
-        let opened = tokio::task::spawn_blocking(move || open(&location)).await;
-        let data = match opened {
-            Ok(data) => data.map_err(|failure| failure.in_directory(&config.data))?,
-            Err(panic) => return Err(Failure::Other(panic.into()).in_directory(&config.data)),
-        };
-        let storage = wrap(data.storage);
-        let (secret, stored) = prepare(&storage, &*data.contents)
-            .await
-            .map_err(|failure| failure.in_directory(&config.data))?;
+        let Data { storage, contents, directory, secret, stored } =
+            Data::open(&config.data, wrap).await?;
 
         let cleanup = Arc::new(Cleanup::default());
         let housekeeping = Housekeeping {
             storage: Arc::clone(&storage),
-            contents: Arc::clone(&data.contents),
+            contents: Arc::clone(&contents),
             cleanup: Arc::clone(&cleanup),
             clock: Arc::new(SystemClock::new()),
             keep_uploads: config.keep_uploads,
@@ -233,7 +243,7 @@ impl Server {
         });
         let imports = ImportParts {
             storage: Arc::clone(&storage),
-            contents: data.contents.clone(),
+            contents: Arc::clone(&contents),
             rules,
             cleanup: cleanup.removal(),
         };
@@ -242,7 +252,7 @@ impl Server {
             imports: ImportQueue::start(imports, &config.limits),
             campaigns: CampaignQueue::start(Arc::clone(&storage), &judging, &config.limits),
             storage,
-            contents: data.contents,
+            contents,
             link_signer: LinkSigner::new(&secret),
             judging,
             generation: config.generation,
@@ -258,7 +268,7 @@ impl Server {
             app: app.clone(),
             metrics: Arc::clone(&metrics),
             draining: draining.clone(),
-            directory: data.directory.path().to_owned(),
+            directory: directory.as_ref().map(|directory| directory.path().to_owned()),
             dropped_log_lines: config.dropped_log_lines,
             has_own_listener: addresses.admin.is_some(),
         };
@@ -285,7 +295,7 @@ impl Server {
             // Dropping the storage blocks until its writer thread has ended; the lock on the directory is released last.
             let _ = tokio::task::spawn_blocking(move || {
                 drop(app);
-                drop(data.directory);
+                drop(directory);
             })
             .await;
         };
@@ -399,99 +409,4 @@ impl fmt::Debug for RunningServer {
 async fn read_seed(path: PathBuf, rules: LineRules) -> Result<Seed, SeedError> {
     let reading = tokio::task::spawn_blocking(move || testing::read_seed(&path, rules));
     reading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
-}
-
-/// An open data directory.
-struct Data {
-    storage: SqliteStorage,
-    contents: Arc<dyn ContentStore>,
-    directory: DataDirectory,
-}
-
-fn open(location: &DataLocation) -> Result<Data, Failure> {
-    let directory = DataDirectory::open(location)?;
-    let synchronous = match location {
-        // Temporary data ends with the process, so it need not survive a crash.
-        DataLocation::Memory => Synchronous::Off,
-        DataLocation::Directory(_) => Synchronous::Full,
-    };
-    let storage =
-        SqliteStorage::open(&directory.database(), synchronous, directory.space().clone())?;
-    let contents = Arc::new(DirectoryStore::open(directory.files(), directory.space().clone())?);
-    Ok(Data { storage, contents, directory })
-}
-
-/// Prepares the data before the first request. Returns the key for signing links and the ids of all stored files.
-async fn prepare(
-    storage: &Arc<dyn Storage>,
-    contents: &dyn ContentStore,
-) -> Result<(Vec<u8>, Vec<uuid::Uuid>), Failure> {
-    // Only the first start writes, so that a server can be started on a full disk.
-    let secret = match storage.secret().await? {
-        Some(secret) => secret,
-        None => {
-            let secret = rand::random::<[u8; 32]>().to_vec();
-            storage.set_secret(secret.clone()).await?;
-            secret
-        }
-    };
-    Ok((secret, contents.list().await?))
-}
-
-/// An error opening a data directory, without its path.
-enum Failure {
-    InUse(Option<u32>),
-    Newer(String),
-    Other(Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl Failure {
-    fn in_directory(self, location: &DataLocation) -> StartError {
-        let path = match location {
-            DataLocation::Directory(path) => path.clone(),
-            DataLocation::Memory => std::env::temp_dir(),
-        };
-        match self {
-            Self::InUse(process) => StartError::InUse { path, process },
-            Self::Newer(reason) => StartError::NewerVersion { path, reason },
-            Self::Other(source) => StartError::Data { path, source },
-        }
-    }
-}
-
-impl From<DataError> for Failure {
-    fn from(error: DataError) -> Self {
-        match error {
-            DataError::InUse(process) => Self::InUse(process),
-            DataError::Io(error) => Self::Other(error.into()),
-        }
-    }
-}
-
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Newer { .. } => Self::Newer(error.to_string()),
-            OpenError::Database(error) => Self::Other(error.into()),
-            OpenError::Thread(error) => Self::Other(error.into()),
-        }
-    }
-}
-
-impl From<StorageError> for Failure {
-    fn from(error: StorageError) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-impl From<ContentError> for Failure {
-    fn from(error: ContentError) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Other(error.into())
-    }
 }

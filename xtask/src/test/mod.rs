@@ -11,6 +11,7 @@ use crate::conformance;
 use crate::dist;
 use crate::local_server::LocalServer;
 use crate::packages::{self, in_venv};
+use crate::postgres::Postgres;
 use crate::step::{Step, cargo};
 use crate::toolchain::{self, npm};
 use report::Report;
@@ -28,17 +29,25 @@ pub fn test(root: &Path) -> Result<(), String> {
 
     eprintln!("build");
     let is_built = report.succeeded(artifacts::build(root));
+    eprintln!("PostgreSQL");
+    let postgres = match Postgres::start() {
+        Ok(postgres) => Some(postgres),
+        Err(error) => {
+            report.fail(error);
+            None
+        }
+    };
     eprintln!("Rust");
-    rust(root, &mut report);
+    rust(root, postgres.as_ref(), &mut report);
     if is_built {
         eprintln!("Python");
         python(root, &mut report);
         eprintln!("Node");
         node(root, &mut report);
         eprintln!("official SDKs with the local server");
-        official_sdks(root, &mut report);
+        official_sdks(root, postgres.as_ref(), &mut report);
         eprintln!("local server against the OpenAPI document");
-        document(root, &mut report);
+        document(root, postgres.as_ref(), &mut report);
         eprintln!("packages");
         dist::check::quick(root, &artifacts::node_module(root), &mut report);
     }
@@ -47,9 +56,13 @@ pub fn test(root: &Path) -> Result<(), String> {
 
 /// Runs formatting, clippy, rustdoc and the tests. The packages of [`SELECTION`] share their artifacts with the build; this
 /// package shares those of the running program, which is built with the dev profile.
-fn rust(root: &Path, report: &mut Report) {
+fn rust(root: &Path, postgres: Option<&Postgres>, report: &mut Report) {
     let step = |name: &str, command: &str| {
-        Step::new(name, cargo()).args([command, "--locked"]).current_dir(root)
+        let step = Step::new(name, cargo()).args([command, "--locked"]).current_dir(root);
+        match postgres {
+            Some(postgres) => step.env("MISTRAL_DATASETS_TEST_POSTGRES", postgres.url()),
+            None => step,
+        }
     };
     let this = ["--package", "xtask"];
     let deny_warnings = ["--quiet", "--all-targets", "--", "-D", "warnings"];
@@ -76,6 +89,17 @@ fn rust(root: &Path, report: &mut Report) {
         step("cargo test", "test").args(PROFILE).args(SELECTION).arg("--no-fail-fast"),
         counts::cargo,
     );
+    if let Some(postgres) = postgres {
+        report.tests(
+            "cargo test on PostgreSQL",
+            step("cargo test on PostgreSQL", "test")
+                .args(PROFILE)
+                .args(SELECTION)
+                .args(["--test", "server", "--no-fail-fast"])
+                .env("MISTRAL_DATASETS_TESTS_ON_POSTGRES", postgres.url()),
+            counts::cargo,
+        );
+    }
     // In a directory of its own, because other features compile most dependencies again.
     report.tests(
         "cargo test without features",
@@ -133,7 +157,7 @@ fn node(root: &Path, report: &mut Report) {
     report.tests("node --test", script("node --test", "test"), counts::node);
 }
 
-fn official_sdks(root: &Path, report: &mut Report) {
+fn official_sdks(root: &Path, postgres: Option<&Postgres>, report: &mut Report) {
     if !report.succeeded(packages::install_official_sdks(root)) {
         return;
     }
@@ -142,39 +166,53 @@ fn official_sdks(root: &Path, report: &mut Report) {
         Ok(server) => server,
         Err(error) => return report.fail(error),
     };
-    let options = ["--judge-url", chat.url()];
-    let server = match LocalServer::start(&artifacts::command(root), &options) {
-        Ok(server) => server,
-        Err(error) => return report.fail(error),
-    };
-    for (runner, version) in ["official SDK, Python 2.5.1", "official SDK, Python 3.7.0"]
-        .into_iter()
-        .zip(packages::OFFICIAL_PYTHON)
-    {
-        let step = Step::new(format!("mistralai {version}"), in_venv(root, "python"))
+    let (command, options) = (artifacts::command(root), ["--judge-url", chat.url()]);
+    let in_memory = LocalServer::start(&command, &options);
+    let on_postgres = postgres.map(|postgres| LocalServer::start_on(postgres, &command, &options));
+    for (storage, server) in [("", Some(in_memory)), (", PostgreSQL", on_postgres)] {
+        match server {
+            Some(Ok(server)) => official_sdks_with(root, &server, storage, report),
+            Some(Err(error)) => report.fail(error),
+            None => {}
+        }
+    }
+}
+
+/// Runs the tests of the official SDKs with a server. `storage` distinguishes the names of the runs.
+fn official_sdks_with(root: &Path, server: &LocalServer, storage: &str, report: &mut Report) {
+    for version in packages::OFFICIAL_PYTHON {
+        let step = Step::new(format!("mistralai {version}{storage}"), in_venv(root, "python"))
             .args(["-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "tests/official/python"])
             .env("PYTHONPATH", packages::official_python(root, version))
             .env("MISTRAL_SERVER_URL", server.url())
             .env("MISTRAL_DATASETS_COMMAND", artifacts::command(root))
             .current_dir(root);
-        report.tests(runner, step, counts::pytest);
+        let runner = format!("official SDK, Python {version}{storage}");
+        report.tests(&runner, step, counts::pytest);
     }
-    let step = Step::new("@mistralai/mistralai", "node")
+    let step = Step::new(format!("@mistralai/mistralai{storage}"), "node")
         .args(["--test", "official.test.mjs", "requests.test.mjs", "observability.test.mjs"])
         .env("MISTRAL_SERVER_URL", server.url())
         .current_dir(root.join("tests/official/node"));
-    report.tests("official SDK, Node", step, counts::node);
+    report.tests(&format!("official SDK, Node{storage}"), step, counts::node);
 }
 
-fn document(root: &Path, report: &mut Report) {
+fn document(root: &Path, postgres: Option<&Postgres>, report: &mut Report) {
     if !report.succeeded(conformance::install(root)) {
         return;
     }
-    match conformance::start_server(root) {
-        Err(error) => report.fail(error),
-        Ok(server) => {
-            let step = conformance::round(root, &server, CONFORMANCE_EXAMPLES, 1);
-            report.tests("schemathesis", step, conformance::counts);
+    let on_postgres = postgres.map(|postgres| conformance::start_server_on(postgres, root));
+    for (runner, server) in [
+        ("schemathesis", Some(conformance::start_server(root))),
+        ("schemathesis, PostgreSQL", on_postgres),
+    ] {
+        match server {
+            Some(Ok(server)) => {
+                let step = conformance::round(root, &server, CONFORMANCE_EXAMPLES, 1);
+                report.tests(runner, step, conformance::counts);
+            }
+            Some(Err(error)) => report.fail(error),
+            None => {}
         }
     }
 }

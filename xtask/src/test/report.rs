@@ -5,7 +5,7 @@ use crate::step::{self, Step};
 
 /// The result of one test runner.
 struct RunnerResult {
-    runner: &'static str,
+    runner: String,
     counts: Counts,
 }
 
@@ -41,7 +41,7 @@ impl Report {
     }
 
     /// Runs a test runner and reads its counts. A runner that runs no tests fails.
-    pub fn tests(&mut self, runner: &'static str, step: Step, counts: fn(&str) -> Counts) {
+    pub fn tests(&mut self, runner: &str, step: Step, counts: fn(&str) -> Counts) {
         let (text, failure) = match step::run(step) {
             Ok(text) => (text, None),
             Err(text) => (text.clone(), Some(text)),
@@ -54,7 +54,7 @@ impl Report {
             self.fail(format!("{runner} ran no tests:\n{text}"));
         }
         self.failures.extend(failure);
-        self.results.push(RunnerResult { runner, counts });
+        self.results.push(RunnerResult { runner: runner.to_owned(), counts });
     }
 
     /// Prints all failures and counts.

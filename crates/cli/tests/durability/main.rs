@@ -16,6 +16,8 @@ mod memory;
 #[cfg(target_os = "linux")]
 mod open_files;
 mod server;
+mod shared;
+mod shared_kills;
 mod shutdown;
 #[cfg(target_os = "linux")]
 mod small_disk;

@@ -28,13 +28,14 @@ impl TestServer {
 
     /// Starts a server by a command that is the program itself, or a wrapper to which its arguments can be appended.
     pub fn start_command(mut command: Command, data: &Path) -> Self {
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        Self::spawn(command)
+    }
+
+    /// Starts a server by its complete command.
+    pub fn spawn(mut command: Command) -> Self {
         let started = Instant::now();
-        let mut process = command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the command starts");
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("the command starts");
         let mut line = String::new();
         let stdout = process.stdout.take().expect("stdout is piped");
         BufReader::new(stdout).read_line(&mut line).expect("the server prints its address");

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::DataLocation;
 use crate::data_dir::{self, DataDirectory, DataError};
 use crate::sqlite::{self, CompactFailure, OpenError};
 
@@ -78,7 +77,7 @@ pub fn compact(
     {
         return Err(CompactError::NotADataDirectory(path));
     }
-    let opened = DataDirectory::open(&DataLocation::Directory(path.clone()));
+    let opened = DataDirectory::open(&path);
     let opened = opened.map_err(|error| match error {
         DataError::InUse(process) => CompactError::InUse { path: path.clone(), process },
         DataError::Io(source) => CompactError::Failed { path: path.clone(), source: source.into() },

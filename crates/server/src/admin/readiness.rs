@@ -45,6 +45,11 @@ const DISK_FAILED: Problem = Problem {
     message: "a flush to disk failed, so writes are rejected; check the disk and restart the server",
 };
 
+const DATABASE_UNREACHABLE: Problem = Problem {
+    code: "database_unreachable",
+    message: "the database cannot be reached; the server becomes ready when it can connect again",
+};
+
 const DRAINING: Problem = Problem {
     code: "draining",
     message: "the server is about to stop; send new requests elsewhere",
@@ -56,6 +61,7 @@ impl Readiness {
             DiskState::Writable => None,
             DiskState::Full => Some(DISK_FULL),
             DiskState::Failed => Some(DISK_FAILED),
+            DiskState::Unreachable => Some(DATABASE_UNREACHABLE),
         };
         let draining = draining.has_started().then_some(DRAINING);
         let problems = Vec::from_iter(disk.into_iter().chain(draining));
@@ -85,6 +91,8 @@ mod tests {
         assert_eq!(text(DiskState::Writable, &draining), r#"{"status":"ready"}"#);
         assert!(text(DiskState::Full, &draining).contains(r#"[{"code":"disk_full""#));
         assert!(text(DiskState::Failed, &draining).contains(r#"[{"code":"disk_failed""#));
+        let unreachable = text(DiskState::Unreachable, &draining);
+        assert!(unreachable.contains(r#"[{"code":"database_unreachable""#));
         draining.start();
         let both = text(DiskState::Full, &draining);
         assert!(both.contains("disk_full") && both.contains(r#""code":"draining""#), "{both}");

@@ -26,8 +26,8 @@ pub(crate) struct AdminState {
     pub(crate) app: App,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) draining: Draining,
-    /// The data directory.
-    pub(crate) directory: PathBuf,
+    /// The data directory, if there is one.
+    pub(crate) directory: Option<PathBuf>,
     /// Returns the number of dropped log lines, if it is known.
     pub(crate) dropped_log_lines: Option<Arc<dyn Fn() -> u64 + Send + Sync>>,
     /// Whether the routes have a listener of their own. Metrics then require no key: anyone who can reach it may read them,
@@ -78,7 +78,7 @@ async fn metrics(
         Caller::from_headers(&headers, &state.app.http)?;
     }
     let directory = state.directory.clone();
-    let last_backup = tokio::task::spawn_blocking(move || last_backup::read(&directory));
+    let last_backup = tokio::task::spawn_blocking(move || last_backup::read(directory.as_deref()?));
     let snapshot = Snapshot {
         counts: state.app.storage.counts().await?,
         health: health(&state.app).await?,

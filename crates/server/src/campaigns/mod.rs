@@ -2,6 +2,7 @@
 //!
 //! Campaigns have a queue and workers of their own, so that they never delay imports.
 
+mod lease;
 mod queue;
 mod worker;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -18,6 +19,12 @@ use crate::storage::{
 /// How many campaigns run at the same time. They take turns at judging.
 const WORKERS: usize = 4;
 
+/// How often to look for campaigns of other servers, which may have stopped, if several servers share the storage.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long stopping waits until the campaigns are given back.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// The maximum number of unfinished campaigns.
 const LIMITS: QueueLimits = QueueLimits { workspace: 100, total: 1_000 };
 
@@ -26,6 +33,8 @@ const LIMITS: QueueLimits = QueueLimits { workspace: 100, total: 1_000 };
 /// The queue itself is in the storage, so it survives a restart.
 pub(crate) struct CampaignQueue {
     storage: Arc<dyn Storage>,
+    /// Identifies this server in the queue.
+    claimant: Uuid,
     /// Wakes a worker when a campaign can be claimed.
     wake: Arc<Notify>,
     running: Arc<Running>,
@@ -60,7 +69,10 @@ impl CampaignQueue {
             };
             tasks.spawn(async move { worker.run().await });
         }
-        Self { storage, wake, running, tasks: Mutex::new(tasks) }
+        if storage.campaign_lease().is_some() {
+            tasks.spawn(poll(Arc::clone(&wake)));
+        }
+        Self { storage, claimant, wake, running, tasks: Mutex::new(tasks) }
     }
 
     /// Creates a campaign and queues it.
@@ -90,11 +102,23 @@ impl CampaignQueue {
         self.running.cancel(|campaign| campaign.workspace == workspace);
     }
 
-    /// Aborts all campaigns and waits until they have ended. The next server resumes them.
+    /// Aborts all campaigns and waits until they have ended. Another server resumes them, or the next one.
     pub(crate) async fn stop(&self) {
         let mut tasks =
             std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         tasks.shutdown().await;
+        let releasing = self.storage.release_campaigns(self.claimant);
+        if !matches!(tokio::time::timeout(RELEASE_TIMEOUT, releasing).await, Ok(Ok(()))) {
+            tracing::debug!("failed to give campaigns back; their leases end by themselves");
+        }
+    }
+}
+
+/// Wakes a worker now and then, in case another server has stopped.
+async fn poll(wake: Arc<Notify>) {
+    loop {
+        tokio::time::sleep(POLL_INTERVAL).await;
+        wake.notify_one();
     }
 }
 

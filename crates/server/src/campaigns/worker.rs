@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::lease;
 use super::queue::Running;
 use crate::judging::{JudgeDefinition, JudgeError, Judgement, Judging, Turn};
 use crate::storage::{
@@ -47,9 +48,9 @@ pub(super) struct Worker {
 /// Why a campaign ends before all of its events are judged.
 #[derive(Debug, thiserror::Error)]
 enum Break {
-    /// It was deleted, or its workspace was reset.
-    #[error("the campaign was deleted")]
-    Deleted,
+    /// It was deleted, its workspace was reset, or another server has taken it over.
+    #[error("the campaign no longer runs on this server")]
+    Lost,
     #[error("the server has no judge endpoint; start it with `--judge-url`")]
     NoEndpoint,
     #[error("the judge endpoint failed {MAX_FAILURES} times in a row")]
@@ -67,7 +68,7 @@ enum Break {
 impl From<StorageError> for Break {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Missing(Missing::Campaign) => Self::Deleted,
+            StorageError::Missing(Missing::Campaign) => Self::Lost,
             error => Self::Storage(error),
         }
     }
@@ -96,13 +97,17 @@ impl Worker {
     async fn campaign(&self, campaign: ClaimedCampaign) {
         let running = self.running.add(&campaign);
         let judging = AssertUnwindSafe(self.judge_events(&campaign)).catch_unwind();
+        let renewing = lease::renew(self.storage.campaign_lease(), || {
+            self.storage.renew_campaign(campaign.key)
+        });
         let ended = tokio::select! {
             ended = judging => ended.unwrap_or(Err(Break::Panic)),
-            () = running.cancelled() => Err(Break::Deleted),
+            () = running.cancelled() => Err(Break::Lost),
+            () = renewing => Err(Break::Lost),
         };
         let broke_off = match ended {
             Ok(()) => false,
-            Err(Break::Deleted) => return,
+            Err(Break::Lost) => return,
             Err(reason) => {
                 let source = std::error::Error::source(&reason).map(ToString::to_string);
                 tracing::warn!(campaign = %campaign.id, %reason, source, "a campaign broke off");
@@ -207,11 +212,14 @@ async fn judge(
     turn.judge(definition, messages, properties).await
 }
 
-/// Runs an operation of the storage. Retries while the disk is full or another program has locked the database.
+/// Runs an operation of the storage. Retries while the disk is full or another program has locked the database, or
+/// the database is not available.
 async fn retry<T>(operation: impl Fn() -> Pending<T>) -> Result<T, StorageError> {
     loop {
         match operation().await {
-            Err(StorageError::Full | StorageError::Busy { .. }) => {
+            Err(
+                StorageError::Full | StorageError::Busy { .. } | StorageError::Unavailable { .. },
+            ) => {
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
             result => return result,

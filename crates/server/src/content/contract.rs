@@ -32,16 +32,20 @@ pub(super) async fn check<S: ContentStore, G>(create: impl Fn() -> (S, G)) {
         contents_are_deleted,
         a_read_in_progress_never_ends_early,
         contents_written_at_the_same_time_do_not_mix,
+        writers_of_the_same_id_do_not_mix,
+        large_contents_are_complete,
+        an_abandoned_content_is_invisible,
+        an_interrupted_write_leaves_no_gap,
         a_damaged_content_is_never_complete
     );
 }
 
 /// Returns bytes that differ at every position of a chunk.
-fn sample(bytes: usize) -> Bytes {
+pub(super) fn sample(bytes: usize) -> Bytes {
     (0..bytes).map(|n| (n % 251) as u8 ^ (n / 65_536) as u8).collect()
 }
 
-async fn store_content(store: &dyn ContentStore, content: &Bytes) -> StoredContent {
+pub(super) async fn store_content(store: &dyn ContentStore, content: &Bytes) -> StoredContent {
     let sink = ContentSink::create(store).await.unwrap();
     for chunk in content.chunks(100_000) {
         assert!(sink.write(Bytes::copy_from_slice(chunk)).await);
@@ -49,7 +53,7 @@ async fn store_content(store: &dyn ContentStore, content: &Bytes) -> StoredConte
     sink.finish().await.unwrap()
 }
 
-async fn collect(chunks: ContentStream) -> Result<Bytes, ContentError> {
+pub(super) async fn collect(chunks: ContentStream) -> Result<Bytes, ContentError> {
     let chunks = chunks.try_fold(BytesMut::new(), async |mut all, chunk| {
         assert!(!chunk.is_empty() && chunk.len() <= MAX_CHUNK);
         all.extend_from_slice(&chunk);
@@ -58,11 +62,11 @@ async fn collect(chunks: ContentStream) -> Result<Bytes, ContentError> {
     Ok(chunks.await?.freeze())
 }
 
-async fn read_all(store: &dyn ContentStore, id: Uuid) -> Bytes {
+pub(super) async fn read_all(store: &dyn ContentStore, id: Uuid) -> Bytes {
     collect(store.read(id, 0..u64::MAX).await.unwrap().chunks).await.unwrap()
 }
 
-async fn is_missing(store: &dyn ContentStore, id: Uuid) -> bool {
+pub(super) async fn is_missing(store: &dyn ContentStore, id: Uuid) -> bool {
     matches!(store.read(id, 0..1).await.err(), Some(ContentError::Missing))
 }
 
@@ -188,6 +192,78 @@ async fn contents_written_at_the_same_time_do_not_mix(store: &dyn ContentStore) 
         let stored = sink.finish().await.unwrap();
         assert_eq!(read_all(store, stored.id).await, vec![n as u8; 600_000]);
     }
+}
+
+async fn writers_of_the_same_id_do_not_mix(store: &dyn ContentStore) {
+    for bytes in [100_000, 6 << 20] {
+        let id = Uuid::now_v7();
+        let contents = [1, 2].map(|n| Bytes::from(vec![n; bytes]));
+        let mut writers = Vec::new();
+        for content in &contents {
+            let mut writer = store.create(id).await.unwrap();
+            writer.write(content.clone()).await.unwrap();
+            writers.push(writer);
+        }
+        let finished = futures::future::join_all(writers.into_iter().map(|w| w.finish())).await;
+        let read = read_all(store, id).await;
+        // A store may reject one of the writers, but not both.
+        let is_written =
+            |(content, finished): (&Bytes, &Result<_, _>)| finished.is_ok() && read == content;
+        assert!(contents.iter().zip(&finished).any(is_written), "{finished:?}");
+    }
+}
+
+/// Contents around the sizes at which stores split uploads.
+async fn large_contents_are_complete(store: &dyn ContentStore) {
+    const PART: usize = 5 << 20;
+    for bytes in [PART - 1, PART, PART + 1, 2 * PART, 2 * PART + 100_000] {
+        let content = sample(bytes);
+        let stored = store_content(store, &content).await;
+        assert_eq!(stored.bytes, bytes as u64);
+        let chunks = open_verified(store, expected(&stored)).await.unwrap();
+        assert!(collect(chunks).await.unwrap() == content, "{bytes}");
+        let around = PART - 10..(PART + 10).min(bytes);
+        let part = store.read(stored.id, around.start as u64..around.end as u64).await.unwrap();
+        assert_eq!(collect(part.chunks).await.unwrap(), content[around]);
+    }
+}
+
+/// A writer that is neither finished nor dropped, as after a crash.
+async fn an_abandoned_content_is_invisible(store: &dyn ContentStore) {
+    let id = Uuid::now_v7();
+    let mut writer = store.create(id).await.unwrap();
+    writer.write(sample(6 << 20)).await.unwrap();
+    std::mem::forget(writer);
+    assert!(is_missing(store, id).await);
+    assert!(store.list().await.unwrap().is_empty());
+    let mut writer = store.create(id).await.unwrap();
+    writer.write(Bytes::from_static(b"second")).await.unwrap();
+    writer.finish().await.unwrap();
+    assert_eq!(read_all(store, id).await, "second");
+    store.delete(vec![id]).await.unwrap();
+    assert!(is_missing(store, id).await);
+}
+
+async fn an_interrupted_write_leaves_no_gap(store: &dyn ContentStore) {
+    let id = Uuid::now_v7();
+    let mut writer = store.create(id).await.unwrap();
+    let mut written = Vec::new();
+    // Stores queue different amounts.
+    let is_interrupted = loop {
+        let piece = sample(1 << 20);
+        if futures::poll!(writer.write(piece.clone())).is_pending() {
+            break true;
+        }
+        written.extend_from_slice(&piece);
+        if written.len() > 32 << 20 {
+            break false;
+        }
+    };
+    let last = Bytes::from_static(b"last");
+    let result = writer.write(last.clone()).await.map(|()| written.extend_from_slice(&last));
+    assert_eq!(result.is_err(), is_interrupted);
+    assert_eq!(writer.finish().await.is_err(), is_interrupted);
+    assert_eq!(is_missing(store, id).await, is_interrupted);
 }
 
 async fn a_damaged_content_is_never_complete(store: &dyn ContentStore) {

@@ -125,15 +125,10 @@ struct DirectoryWriter {
     space: DiskSpace,
 }
 
-/// The error of a writer that has failed before.
-fn already_failed() -> ContentError {
-    ContentError::Failed("an earlier write failed".into())
-}
-
 impl ContentWriter for DirectoryWriter {
     fn write(&mut self, part: Bytes) -> BoxFuture<'_, Result<(), ContentError>> {
         async move {
-            let mut file = self.file.take().ok_or_else(already_failed)?;
+            let mut file = self.file.take().ok_or_else(ContentError::already_failed)?;
             let space = self.space.clone();
             let writing = blocking(move || {
                 // Without this check, a large upload could fill the disk and make other writes fail before it fails itself.
@@ -150,7 +145,7 @@ impl ContentWriter for DirectoryWriter {
     fn finish(self: Box<Self>) -> ContentFuture<()> {
         async move {
             let Self { file, directory, id, .. } = *self;
-            let file = file.ok_or_else(already_failed)?;
+            let file = file.ok_or_else(ContentError::already_failed)?;
             blocking(move || {
                 file.as_file().sync_all()?;
                 file.persist(directory.join(id.to_string()))?;

@@ -19,6 +19,13 @@ pub(crate) enum ContentError {
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl ContentError {
+    /// Returns the error of a writer that has failed before.
+    pub(super) fn already_failed() -> Self {
+        Self::Failed("an earlier write failed".into())
+    }
+}
+
 impl From<io::Error> for ContentError {
     fn from(error: io::Error) -> Self {
         match error.kind() {

@@ -1,4 +1,4 @@
-//! The interface of content stores: directories, and later object stores.
+//! The interface of content stores: directories and object stores.
 
 use std::ops::Range;
 

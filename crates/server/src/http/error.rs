@@ -214,7 +214,7 @@ impl From<StorageError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
             StorageError::QueueFull => Self::busy("imports"),
-            StorageError::Busy { retry_after } => {
+            StorageError::Busy { retry_after } | StorageError::Unavailable { retry_after, .. } => {
                 log(&error);
                 let code = ErrorCode::DatabaseUnavailable;
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
@@ -224,7 +224,7 @@ impl From<StorageError> for ApiError {
                 let code = ErrorCode::DatabaseTimeout;
                 Self::new(StatusCode::REQUEST_TIMEOUT, code, error.to_string())
             }
-            StorageError::ImportAborted => {
+            StorageError::ImportAborted | StorageError::ClaimLost => {
                 Self::new(StatusCode::CONFLICT, ErrorCode::UnknownError, error.to_string())
             }
             StorageError::Failed(_) => {

@@ -2,6 +2,7 @@
 
 mod file;
 mod hook;
+mod lease;
 mod line;
 mod queue;
 mod source;

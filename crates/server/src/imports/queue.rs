@@ -8,16 +8,20 @@ use tokio::task::{AbortHandle, JoinSet};
 use uuid::Uuid;
 
 use super::hook::{TaskAction, TaskHook};
+use super::lease::{keep_stuck, while_claimed};
 use super::line::LineRules;
 use super::worker::Worker;
 use crate::content::ContentStore;
 use crate::limits::Limits;
 use crate::storage::{
-    DatasetKey, ImportSource, NewImport, Pending, QueueLimits, Storage, StorageError, Task,
+    Claim, DatasetKey, ImportSource, NewImport, Pending, QueueLimits, Storage, StorageError, Task,
 };
 
 /// How long to wait before the state of a task is stored again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often a server looks for imports that other servers have queued or no longer work on.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The maximum number of workers.
 const MAX_WORKERS: usize = 256;
@@ -47,7 +51,8 @@ pub(crate) struct ImportParts {
 
 /// Runs imports in the background.
 ///
-/// The queue itself is in the storage. It survives a restart, and an import that waits there occupies no memory.
+/// The queue itself is in the storage, which several servers may share. It survives a restart, and an import that waits there
+/// occupies no memory.
 pub(crate) struct ImportQueue(Arc<Shared>);
 
 struct Shared {
@@ -96,6 +101,10 @@ impl ImportQueue {
                 cleanup: Arc::clone(&shared.cleanup),
             };
             shared.tasks().all.spawn(async move { worker.run().await });
+        }
+        if shared.storage.import_lease().is_some() {
+            let wake = Arc::clone(&shared.wake);
+            shared.tasks().all.spawn(async move { poll(&wake).await });
         }
         Self(shared)
     }
@@ -155,28 +164,48 @@ impl Shared {
 
     async fn run_hook(&self, task: Uuid, hook: Arc<dyn TaskHook>) {
         let storage = &self.storage;
-        match hook.before_import().await {
+        let claim = Claim::by_creator(task);
+        let action = while_claimed(&**storage, claim, hook.before_import()).await;
+        // Another server has taken the import over if there is no action.
+        let Some(action) = action else { return };
+        match action {
             TaskAction::Import => {
                 retry_until_stored(task, || storage.release_import(task)).await;
                 self.wake.notify_one();
-                return;
             }
-            TaskAction::Abandon => retry_until_stored(task, || storage.block_import(task)).await,
+            TaskAction::Abandon => {
+                retry_until_stored(task, || storage.block_import(task)).await;
+                // The file may have been deleted.
+                self.cleanup.notify_one();
+                // The task is stuck as long as this server runs.
+                keep_stuck(&**storage, claim).await;
+            }
             TaskAction::Fail(message) => {
-                retry_until_stored(task, || storage.fail_import(task, message.clone())).await;
+                retry_until_stored(task, || storage.fail_import(claim, message.clone())).await;
+                // The file may have been deleted.
+                self.cleanup.notify_one();
             }
         }
-        // The file may have been deleted.
-        self.cleanup.notify_one();
     }
 }
 
-/// Changes the state of a task. Retries while the disk is full or another program has locked the database.
+/// Wakes a worker now and then. If it finds an import, it wakes the next one.
+async fn poll(wake: &Notify) {
+    loop {
+        tokio::time::sleep(POLL_INTERVAL).await;
+        wake.notify_one();
+    }
+}
+
+/// Changes the state of a task. Retries while the disk is full or another program has locked the database, or the
+/// database is not available.
 pub(super) async fn retry_until_stored(task: Uuid, write: impl Fn() -> Pending<()>) {
     loop {
         match write().await {
-            Ok(()) => return,
-            Err(StorageError::Full | StorageError::Busy { .. }) => {
+            Ok(()) | Err(StorageError::ClaimLost) => return,
+            Err(
+                StorageError::Full | StorageError::Busy { .. } | StorageError::Unavailable { .. },
+            ) => {
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
             Err(error) => {

@@ -70,6 +70,9 @@ pub(super) enum ImportError {
     /// The source is invalid. The message is shown to the user.
     #[error("{0}")]
     Rejected(String),
+    /// The storage failed. If several servers use it, the import can be resumed. The source is only for the log.
+    #[error("the server failed during the import")]
+    Storage(#[source] StorageError),
     /// The server failed. The source is only for the log.
     #[error("the server failed during the import")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -92,7 +95,7 @@ impl From<StorageError> for ImportError {
             | StorageError::Stopped
             | StorageError::DiskFailed
             | StorageError::ImportAborted) => Self::Rejected(error.to_string()),
-            error => Self::Internal(Box::new(error)),
+            error => Self::Storage(error),
         }
     }
 }
@@ -124,7 +127,7 @@ impl Source {
         };
         let objects = SourceObjects {
             storage: Arc::clone(storage),
-            task: import.task,
+            task: import.claim.task,
             workspace: import.workspace,
         };
         Ok(Self { objects, reader })

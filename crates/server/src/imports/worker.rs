@@ -9,11 +9,12 @@ use futures::{FutureExt, TryFutureExt};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::lease::while_claimed;
 use super::line::LineRules;
 use super::queue::retry_until_stored;
 use super::source::{ImportError, Source};
 use crate::content::ContentStore;
-use crate::storage::{ClaimedImport, ImportCounts, Storage};
+use crate::storage::{Claim, ClaimedImport, ImportCounts, Storage, StorageError};
 
 /// How often an import is started without making progress. An import that makes the server crash would otherwise do so forever.
 const MAX_ATTEMPTS: u32 = 5;
@@ -53,41 +54,70 @@ impl Worker {
         }
     }
 
-    /// Runs an import to its end.
+    /// Runs an import to its end, or until another server takes it over.
     async fn import(&self, import: ClaimedImport) {
-        let task = import.task;
+        let claim = import.claim;
         let copying = AssertUnwindSafe(self.copy_records(import)).catch_unwind();
-        let error = match copying.await {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(error),
-            Err(_) => Some(ImportError::Internal("the import panicked".into())),
+        let result = match while_claimed(&*self.storage, claim, copying).await {
+            Some(Ok(result)) => result,
+            Some(Err(_)) => Err(ImportError::Internal("the import panicked".into())),
+            None => Err(ImportError::Storage(StorageError::ClaimLost)),
         };
-        if let Some(ImportError::Internal(cause)) = &error {
-            tracing::error!(%task, %cause, "an import failed");
-        }
-        if let Some(message) = error.map(|error| error.to_string()) {
-            retry_until_stored(task, || self.storage.fail_import(task, message.clone())).await;
+        if let Err(error) = result {
+            self.end(claim, error).await;
         }
         // There may be ids or staged records to remove, or the content of a file that was deleted during the import.
         self.cleanup.notify_one();
     }
 
+    /// Fails an import, unless it will be resumed.
+    async fn end(&self, claim: Claim, error: ImportError) {
+        let task = claim.task;
+        let is_resumed = match &error {
+            ImportError::Rejected(_) => false,
+            ImportError::Storage(StorageError::ClaimLost) => {
+                tracing::info!(%task, "another server continues an import");
+                return;
+            }
+            ImportError::Storage(cause) => {
+                // The claim expires, because nobody extends it. This also covers a commit whose outcome is unknown: the import is
+                // resumed where its staged records end, if it has not ended.
+                let is_resumed = self.storage.import_lease().is_some();
+                if is_resumed {
+                    tracing::warn!(%task, %cause, "an import was interrupted and will be resumed");
+                } else {
+                    tracing::error!(%task, %cause, "an import failed");
+                }
+                is_resumed
+            }
+            ImportError::Internal(cause) => {
+                tracing::error!(%task, %cause, "an import failed");
+                false
+            }
+        };
+        if !is_resumed {
+            let message = error.to_string();
+            retry_until_stored(task, || self.storage.fail_import(claim, message.clone())).await;
+        }
+    }
+
     async fn copy_records(&self, import: ClaimedImport) -> Result<(), ImportError> {
-        let ClaimedImport { task, mut staged, skipped, .. } = import;
+        let ClaimedImport { mut claim, skipped, .. } = import;
         check_attempts(&import)?;
         let source = Source::open(&import, &self.storage, &*self.contents, self.rules).await?;
         let (mut source, mut chunk) = source.next_chunk().await?;
         while !chunk.last {
-            staged += chunk.records.len() as u64;
             let is_large = chunk.is_large();
+            let staged = claim.after_staging(chunk.records.len());
             let staging =
-                self.storage.stage_records(task, chunk.records, chunk.end, chunk.progress);
+                self.storage.stage_records(claim, chunk.records, chunk.end, chunk.progress);
             let staging = staging.map_err(ImportError::from);
             (source, chunk) = stage_and_read(is_large, staging, source.next_chunk()).await?;
+            claim = staged;
         }
-        let imported = staged + chunk.records.len() as u64;
+        let imported = claim.after_staging(chunk.records.len()).staged;
         let counts = ImportCounts { requested: imported + skipped, imported, skipped };
-        self.storage.finish_import(task, chunk.records, counts).await?;
+        self.storage.finish_import(claim, chunk.records, counts).await?;
         Ok(())
     }
 }
@@ -116,11 +146,12 @@ fn check_attempts(import: &ClaimedImport) -> Result<(), ImportError> {
     }
     if import.attempts > MAX_ATTEMPTS {
         return Err(ImportError::Rejected(format!(
-            "the server stopped {MAX_ATTEMPTS} times during the import without making progress; nothing was imported"
+            "the import was interrupted {MAX_ATTEMPTS} times without making progress; nothing was imported"
         )));
     }
-    if import.attempts > 1 || import.staged > 0 {
-        tracing::info!(task = %import.task, staged = import.staged, "resuming an import");
+    let Claim { task, staged, .. } = import.claim;
+    if import.attempts > 1 || staged > 0 {
+        tracing::info!(%task, staged, "resuming an import");
     }
     Ok(())
 }

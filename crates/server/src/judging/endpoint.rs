@@ -11,8 +11,9 @@ use http::{HeaderMap, StatusCode};
 use reqwest::{Client, Url};
 use serde_json::{Value, json};
 
-use super::{JudgeDefinition, JudgeError, answer, tls};
+use super::{JudgeDefinition, JudgeError, answer};
 use crate::config::JudgeEndpoint;
+use crate::tls;
 
 /// The maximum size of a response in bytes.
 const MAX_BYTES: usize = 4 << 20;

@@ -8,7 +8,6 @@ mod definition;
 mod endpoint;
 mod error;
 mod template;
-mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -19,6 +19,8 @@ mod error;
 mod expression;
 mod fields;
 mod lexer;
+mod like;
+mod matching;
 mod parser;
 #[cfg(test)]
 mod parser_tests;
@@ -27,4 +29,6 @@ mod tables;
 pub(crate) use error::{SearchError, SearchErrorKind};
 pub(crate) use expression::{Comparison, Condition, Expression, Operand, Target, Test};
 pub(crate) use fields::{Aggregate, Entity, Field, Kind, Operator};
+pub(crate) use like::LikePattern;
+pub(crate) use matching::{Number, has_token, is_list};
 pub(crate) use parser::{parse, parse_target};

@@ -1,5 +1,7 @@
 //! Campaigns in SQLite.
 
+use std::time::Duration;
+
 use memchr::memmem::Finder;
 use mistral_datasets_types::TaskStatus;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -228,7 +230,7 @@ fn claim(connection: &Connection, claimant: Uuid) -> Result<Option<ClaimedCampai
         )?
         .query_row([claimant], |row| {
             Ok(ClaimedCampaign {
-                key: CampaignKey(row.get(0)?),
+                key: CampaignKey { row: row.get(0)?, epoch: 0 },
                 id: row.get(1)?,
                 workspace: row.get(2)?,
                 judge_copy: row.get(3)?,
@@ -241,7 +243,7 @@ fn claim(connection: &Connection, claimant: Uuid) -> Result<Option<ClaimedCampai
             .prepare_cached(
                 "UPDATE campaigns SET claimant = ?2, attempts = attempts + 1 WHERE id = ?1",
             )?
-            .execute(params![campaign.key.0, claimant])?;
+            .execute(params![campaign.key.row, claimant])?;
     }
     Ok(next)
 }
@@ -253,7 +255,7 @@ fn running(connection: &Connection, campaign: CampaignKey) -> Result<(i64, Uuid)
             "SELECT c.workspace, c.judge FROM campaigns c JOIN workspaces w ON w.id = c.workspace \
              WHERE c.id = ?1 AND c.status = 'RUNNING' AND c.deleted_at IS NULL AND w.discarded = 0",
         )?
-        .query_row([campaign.0], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([campaign.row], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?
         .ok_or_else(|| Missing::Campaign.into())
 }
@@ -269,7 +271,7 @@ fn waiting(
         "SELECT ordinal, event FROM campaign_events WHERE campaign = ?1 AND state = 'WAITING' AND ordinal > ?2 \
          ORDER BY ordinal LIMIT ?3",
     )?;
-    let events = statement.query_map(params![campaign.0, after.unwrap_or(-1), limit], |row| {
+    let events = statement.query_map(params![campaign.row, after.unwrap_or(-1), limit], |row| {
         Ok(WaitingEvent { ordinal: row.get(0)?, id: row.get(1)? })
     })?;
     Ok(events.collect::<Result<_, _>>()?)
@@ -290,7 +292,7 @@ fn store(
                 "UPDATE events SET extra_fields = json_set(extra_fields, ?4, json(?5)) WHERE workspace = ?1 \
                  AND name = (SELECT event FROM campaign_events WHERE campaign = ?2 AND ordinal = ?3)",
             )?
-            .execute(params![workspace, campaign.0, ordinal, path, json])?;
+            .execute(params![workspace, campaign.row, ordinal, path, json])?;
         // The event may have been deleted meanwhile.
         if updated > 0 {
             state = "ANNOTATED";
@@ -300,12 +302,12 @@ fn store(
         .prepare_cached(
             "UPDATE campaign_events SET state = ?3 WHERE campaign = ?1 AND ordinal = ?2",
         )?
-        .execute(params![campaign.0, ordinal, state])?;
+        .execute(params![campaign.row, ordinal, state])?;
     connection
         .prepare_cached(
             "UPDATE campaigns SET attempts = 0, updated_at = max(updated_at + 1, ?2) WHERE id = ?1",
         )?
-        .execute(params![campaign.0, Timestamp::now().micros()])?;
+        .execute(params![campaign.row, Timestamp::now().micros()])?;
     Ok(())
 }
 
@@ -320,11 +322,15 @@ fn end(
                 (SELECT 1 FROM campaign_events WHERE campaign = ?1 AND state = 'ANNOTATED'), 'FAILED', 'COMPLETED') \
              WHERE id = ?1 AND status = 'RUNNING'",
         )?
-        .execute(params![campaign.0, broke_off, Timestamp::now().micros()])?;
+        .execute(params![campaign.row, broke_off, Timestamp::now().micros()])?;
     Ok(())
 }
 
 impl CampaignStore for SqliteStorage {
+    fn campaign_lease(&self) -> Option<Duration> {
+        None
+    }
+
     fn create_campaign(
         &self,
         workspace: Uuid,
@@ -370,6 +376,15 @@ impl CampaignStore for SqliteStorage {
         // Losing a claim in a crash of the machine does no harm: the campaign is claimed again.
         let space = SpaceUse::Frees(Cost::delete(1));
         self.writer.run(Durability::Relaxed, space, move |connection| claim(connection, claimant))
+    }
+
+    fn renew_campaign(&self, campaign: CampaignKey) -> Pending<()> {
+        self.look_up(move |connection| running(connection, campaign).map(drop))
+    }
+
+    fn release_campaigns(&self, _: Uuid) -> Pending<()> {
+        // The next server has another claimant, which gets them anyway.
+        Box::pin(async { Ok(()) })
     }
 
     fn waiting_events(

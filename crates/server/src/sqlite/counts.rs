@@ -124,13 +124,22 @@ mod tests {
                     let task = queue_import(&storage, workspace, key.clone()).await;
                     let staged = vec![new_record(), new_record()];
                     let end = ImportPosition::default();
-                    storage.stage_records(task, staged, end, Progress::NONE).await.unwrap();
+                    storage
+                        .stage_records(Claim::by_creator(task), staged, end, Progress::NONE)
+                        .await
+                        .unwrap();
                     let counts = ImportCounts { requested: 3, imported: 3, skipped: 0 };
                     match kind {
                         "finished" => {
-                            storage.finish_import(task, vec![new_record()], counts).await.unwrap();
+                            storage
+                                .finish_import(Claim::by_creator(task), vec![new_record()], counts)
+                                .await
+                                .unwrap();
                         }
-                        "failed" => storage.fail_import(task, "injected".into()).await.unwrap(),
+                        "failed" => storage
+                            .fail_import(Claim::by_creator(task), "injected".into())
+                            .await
+                            .unwrap(),
                         _ => {}
                     }
                 }

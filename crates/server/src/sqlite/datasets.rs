@@ -2,14 +2,12 @@
 
 use memchr::memmem::Finder;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::slug::slug;
 use super::{SqliteStorage, files, runs, workspaces};
 use crate::storage::{
     Dataset, DatasetChange, DatasetKey, DatasetStore, Listed, Missing, NewDataset, Pending,
-    StorageError, Window, fold_case,
+    StorageError, Window, erased_slug, fold_case, slug,
 };
 use crate::time::Timestamp;
 
@@ -139,14 +137,6 @@ fn free_slug(connection: &Connection, workspace: i64, name: &str) -> Result<Stri
         if free(&numbered(middle))? { high = middle } else { low = middle }
     }
     Ok(numbered(high))
-}
-
-/// Returns what is stored instead of the slug of a deleted dataset, so that it is not used again. The slug itself would reveal the
-/// name.
-fn erased_slug(slug: &str) -> String {
-    let digest = Sha256::digest(slug);
-    let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("#{hexadecimal}")
 }
 
 /// Erases the name, the description and the slug of a deleted dataset.

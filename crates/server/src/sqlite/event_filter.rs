@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 
 use crate::storage::{
     EventCondition, EventField, EventFilter, FieldKind, FilterOperator, FilterValue,
-    annotation_name, fold_case,
+    annotation_name, fold_case, folds_case,
 };
 
 /// A query that is being built, with its parameters.
@@ -67,10 +67,7 @@ impl Query {
             // A path cannot contain every key.
             EventField::MetadataKey(key) => {
                 let key = self.bind(key.clone());
-                return format!(
-                    "(SELECT iif(type IN ('true', 'false'), type, CAST(value AS TEXT)) \
-                     FROM json_each(e.metadata) WHERE key = {key})"
-                );
+                return format!("json_text(e.metadata, {key})");
             }
             EventField::Annotation(judge) => {
                 let path = self.bind(format!("$.\"{}\"", annotation_name(*judge)));
@@ -163,10 +160,4 @@ impl Query {
         let value = self.value(value);
         format!("EXISTS (SELECT 1 FROM json_each({list}) WHERE type = 'text' AND value = {value})")
     }
-}
-
-/// Returns whether an operator ignores case.
-fn folds_case(operator: FilterOperator) -> bool {
-    use FilterOperator::*;
-    matches!(operator, IContains | INotContains | IStartsWith | IEndsWith)
 }

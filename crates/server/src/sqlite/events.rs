@@ -1,27 +1,18 @@
 //! Chat completion events in SQLite.
 
-use mistral_datasets_types::skip;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use uuid::Uuid;
 
 use super::event_filter::Query;
 use super::time_limit::{SEARCH_TIME, limited};
-use super::{SqliteStorage, fixtures, take_bytes, workspaces};
+use super::{SqliteStorage, fixtures, workspaces};
 use crate::storage::{
-    AnnotationField, EventDetails, EventField, EventFilter, EventPage, EventPosition, EventStore,
-    EventSummary, FieldKind, Missing, Pending, StorageError, ValueCount, fold_case, is_annotation,
+    AnnotationField, COMPARED_EVENTS, EVENT_PAGE_BYTES, EventDetails, EventField, EventFilter,
+    EventPage, EventPosition, EventStore, EventSummary, FieldKind, Missing, Pending, SimilarEvents,
+    StorageError, ValueCount, take_bytes,
 };
 use crate::time::Timestamp;
-
-/// A page of events ends with the one that reaches this size in bytes.
-const PAGE_BYTES: usize = 4 << 20;
-
-/// How many of the newest events are compared with one to find similar events.
-const COMPARED_EVENTS: u32 = 2_000;
-
-/// How many characters of a message are compared.
-const COMPARED_CHARACTERS: usize = 1_000;
 
 /// A query for events, with the columns that [`read`] expects.
 macro_rules! select {
@@ -79,14 +70,7 @@ fn search(
     let mut statement = connection.prepare(&query.sql)?;
     let rows = statement.query_map(params_from_iter(query.parameters), read)?;
     let rows = rows.map(|row| row.map_err(StorageError::from));
-    let mut events = take_bytes(rows, PAGE_BYTES, EventSummary::size)?;
-    // A page that is cut off may be the last one. Then the next one is empty.
-    let is_cut_off = events.len() <= limit as usize
-        && events.iter().map(EventSummary::size).sum::<usize>() >= PAGE_BYTES;
-    let has_more = events.len() > limit as usize;
-    events.truncate(limit as usize);
-    let next = events.last().filter(|_| has_more || is_cut_off).map(EventSummary::position);
-    Ok(EventPage { events, next })
+    Ok(EventPage::new(take_bytes(rows, EVENT_PAGE_BYTES, EventSummary::size)?, limit))
 }
 
 /// Returns a query for the events of a workspace that match a filter.
@@ -133,20 +117,8 @@ fn find(
 
 /// Returns an event whose extra fields are only annotations. Those of a fixture may be large.
 pub(super) fn annotated(connection: &Connection, row: i64) -> Result<EventSummary, StorageError> {
-    let mut event =
-        connection.prepare_cached(select!("WHERE e.id = ?1"))?.query_row([row], read)?;
-    let mut annotations = String::from("{");
-    for (name, value) in skip::fields(&event.extra_fields) {
-        if is_annotation(name.trim_start_matches('"')) {
-            if annotations.len() > 1 {
-                annotations.push(',');
-            }
-            annotations.extend([name, ":", value]);
-        }
-    }
-    annotations.push('}');
-    event.extra_fields = annotations;
-    Ok(event)
+    let event = connection.prepare_cached(select!("WHERE e.id = ?1"))?.query_row([row], read)?;
+    Ok(event.with_annotations_only())
 }
 
 fn details(
@@ -175,32 +147,18 @@ fn similar(
         return Err(Missing::Event(id).into());
     };
     let Some(message) = event.last_user_message_preview.as_deref() else { return Ok(Vec::new()) };
-    let message = compared(message);
+    let mut similar = SimilarEvents::to(message);
     let mut statement = connection.prepare_cached(
         "SELECT e.id, e.last_user_message_preview FROM events e WHERE e.workspace = ?1 AND e.id <> ?2 \
          AND e.last_user_message_preview IS NOT NULL ORDER BY e.created_at DESC, e.id DESC LIMIT ?3",
     )?;
     let mut rows = statement.query(params![workspace, event.row, COMPARED_EVENTS])?;
-    let mut similar = Vec::new();
     while let Some(row) = rows.next()? {
-        let text = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        let similarity = strsim::sorensen_dice(&message, &compared(text));
-        if similarity > 0.0 {
-            similar.push((similarity, row.get::<_, i64>(0)?));
-        }
+        similar.compare(row.get(0)?, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
     }
-    // The sort is stable, so newer events precede older ones that are equally similar.
-    similar.sort_by(|(a, _), (b, _)| b.total_cmp(a));
     let mut statement = connection.prepare_cached(select!("WHERE e.id = ?1"))?;
-    let events =
-        similar.into_iter().take(limit).map(|(_, row)| Ok(statement.query_row([row], read)?));
-    take_bytes(events, PAGE_BYTES, EventSummary::size)
-}
-
-/// Returns what is compared of a message.
-fn compared(message: &str) -> String {
-    let end = message.char_indices().nth(COMPARED_CHARACTERS).map_or(message.len(), |(end, _)| end);
-    fold_case(&message[..end])
+    let events = similar.rows(limit).into_iter().map(|row| Ok(statement.query_row([row], read)?));
+    take_bytes(events, EVENT_PAGE_BYTES, EventSummary::size)
 }
 
 fn count_values(

@@ -4,10 +4,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::budget::Cost;
-use super::{SqliteStorage, take_bytes, workspaces};
+use super::{SqliteStorage, workspaces};
 use crate::storage::{
     Campaign, CampaignEvents, Conversation, Event, EventMessages, FixtureStore, Missing,
-    NewFixtureEvent, Pending, StorageError,
+    NewFixtureEvent, Pending, StorageError, take_bytes,
 };
 
 pub(super) fn insert_events(

@@ -11,9 +11,10 @@ use uuid::Uuid;
 use super::{SqliteStorage, Synchronous};
 use crate::disk_space::DiskSpace;
 use crate::storage::{
-    DatasetKey, DatasetStore, DiskState, ImportCounts, ImportPosition, ImportStore, NewDataset,
-    NewEvent, NewImport, NewLog, NewRecord, NewSpan, Progress, QueueLimits, RecordFormat,
-    RecordStore, Selection, Sender, Storage, StorageError, TelemetryStore, Turn, Window,
+    Claim, DatasetKey, DatasetStore, DiskState, ImportCounts, ImportPosition, ImportStore,
+    NewDataset, NewEvent, NewImport, NewLog, NewRecord, NewSpan, Progress, QueueLimits,
+    RecordFormat, RecordStore, Selection, Sender, Storage, StorageError, TelemetryStore, Turn,
+    Window,
 };
 use crate::time::Timestamp;
 
@@ -98,18 +99,28 @@ async fn import_until_full(
         let Ok(task) = storage.queue_import(new, QueueLimits::NONE).await else { return };
         for _ in 0..3 {
             let end = ImportPosition::default();
-            let staged = storage.stage_records(task.id, chunk(), end, Progress::NONE).await;
+            let staged = storage
+                .stage_records(Claim::by_creator(task.id), chunk(), end, Progress::NONE)
+                .await;
             disk.check();
             if is_full(&staged) {
-                storage.fail_import(task.id, "the disk is full".to_owned()).await.unwrap();
+                storage
+                    .fail_import(Claim::by_creator(task.id), "the disk is full".to_owned())
+                    .await
+                    .unwrap();
                 disk.check();
                 return;
             }
         }
-        let finished = storage.finish_import(task.id, Vec::new(), ImportCounts::default()).await;
+        let finished = storage
+            .finish_import(Claim::by_creator(task.id), Vec::new(), ImportCounts::default())
+            .await;
         disk.check();
         if is_full(&finished) {
-            storage.fail_import(task.id, "the disk is full".to_owned()).await.unwrap();
+            storage
+                .fail_import(Claim::by_creator(task.id), "the disk is full".to_owned())
+                .await
+                .unwrap();
         }
     }
 }

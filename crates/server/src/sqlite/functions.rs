@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use mistral_datasets_types::skip;
 use regex::Regex;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Error, ffi};
-use serde::de::IgnoredAny;
 
-use super::like::LikePattern;
 use super::time_limit;
 use crate::pattern;
+use crate::search::{LikePattern, Number, has_token, is_list};
 use crate::storage::fold_case;
 
 /// Registers the functions:
@@ -21,6 +21,8 @@ use crate::storage::fold_case;
 ///   minds case, and a backslash escapes.
 /// - `has_token(token, text)` returns whether a text has this sequence of letters and digits, with neither before or after it.
 /// - `to_number(text)` returns the number that a text is, or null.
+/// - `json_text(object, name)` returns the value of a field of a JSON object: the text of a string, and the JSON of other values. It is
+///   null if there is no such field, or if its value is null.
 /// - `json_list(text)` returns the text if it is a JSON array, or else `[]`.
 /// - The aggregate `percentile(number, fraction)` interpolates linearly between the two nearest numbers.
 ///
@@ -54,18 +56,20 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         let (Some(token), Some(text)) = (text(context, 0)?, text(context, 1)?) else {
             return Ok(None);
         };
-        Ok(Some(
-            text.split(|character: char| !character.is_alphanumeric()).any(|part| part == token),
-        ))
+        Ok(Some(has_token(token, text)))
     })?;
     connection.create_scalar_function("to_number", 1, flags, |context| {
         Ok(text(context, 0)?.and_then(number))
     })?;
+    connection.create_scalar_function("json_text", 2, flags, |context| {
+        let (Some(object), Some(name)) = (text(context, 0)?, text(context, 1)?) else {
+            return Ok(None);
+        };
+        Ok(json_text(object, name))
+    })?;
     connection.create_scalar_function("json_list", 1, flags, |context| {
         let Some(text) = text(context, 0)? else { return Ok(None) };
-        let is_list = text.trim_start().starts_with('[')
-            && serde_json::from_str::<Vec<IgnoredAny>>(text).is_ok();
-        Ok(Some(if is_list { text.to_owned() } else { "[]".to_owned() }))
+        Ok(Some(if is_list(text) { text } else { "[]" }.to_owned()))
     })?;
     connection.create_aggregate_function("percentile", 2, flags, Percentile)
 }
@@ -80,11 +84,22 @@ fn check_time() -> rusqlite::Result<()> {
 
 /// Returns the number that a text is.
 fn number(text: &str) -> Option<Value> {
-    let text = text.trim();
-    if let Ok(number) = text.parse() {
-        return Some(Value::Integer(number));
+    Number::parse(text).map(|number| match number {
+        Number::Integer(number) => Value::Integer(number),
+        Number::Real(number) => Value::Real(number),
+    })
+}
+
+/// Returns the value of a field of a JSON object as text.
+fn json_text(object: &str, name: &str) -> Option<String> {
+    let is_named =
+        |quoted: &str| serde_json::from_str::<String>(quoted).is_ok_and(|own| own == name);
+    let (_, value) = skip::fields(object).find(|(quoted, _)| is_named(quoted))?;
+    match value {
+        "null" => None,
+        text if text.starts_with('"') => serde_json::from_str(text).ok(),
+        json => Some(json.to_owned()),
     }
-    text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Real)
 }
 
 /// Computes percentiles. The time limit of searches bounds how many numbers there are.
@@ -168,6 +183,11 @@ mod tests {
             ("to_number('12 a')", None),
             ("json_list('[1, \"a\"]')", Some("[1, \"a\"]")),
             ("json_list('[1')", Some("[]")),
+            (r#"json_text('{"a":"b\n"}', 'a')"#, Some("b\n")),
+            (r#"json_text('{"a":1e20,"\"":[1]}', 'a')"#, Some("1e20")),
+            (r#"json_text('{"a":1e20,"\"":[1]}', '"')"#, Some("[1]")),
+            (r#"json_text('{"a":null}', 'a')"#, None),
+            (r#"json_text('{"a":1}', 'b')"#, None),
             ("json_list('1')", Some("[]")),
             (
                 "(SELECT percentile(n, 0.5) FROM (SELECT 1 AS n UNION ALL SELECT 4 UNION ALL SELECT NULL))",

@@ -9,13 +9,11 @@ use uuid::Uuid;
 use super::budget::Cost;
 use super::files;
 use crate::storage::{
-    ClaimedImport, ClaimedSource, FieldMapping, ImportPosition, ImportSource, NewImport,
-    QueueLimits, SourceIds, SpanMapping, SpanReference, StorageError, WaitingImports,
+    Claim, ClaimedImport, ClaimedSource, FieldMapping, IMPORT_BLOCK, ImportPosition, ImportSource,
+    NewImport, QueueLimits, SourceIds, SpanMapping, SpanReference, StorageError, StoredSource,
+    WaitingImports, decode_import_block,
 };
 use crate::time::Timestamp;
-
-/// The number of ids in a row of `import_ids`.
-const BLOCK: usize = 500;
 
 // `CROSS JOIN` makes SQLite start with the imports. There may be many more workspaces.
 
@@ -59,7 +57,7 @@ pub(super) fn cost(source: &ImportSource) -> Cost {
             (references.len(), spans_size(references) + fields.iter().map(size).sum::<usize>())
         }
     };
-    Cost::insert(count.div_ceil(BLOCK) as u64, bytes as u64)
+    Cost::insert(count.div_ceil(IMPORT_BLOCK) as u64, bytes as u64)
 }
 
 /// Returns an upper bound of the size of references as JSON.
@@ -74,56 +72,20 @@ pub(super) fn add(
     workspace: i64,
     new: &NewImport,
 ) -> Result<(), StorageError> {
-    let (name, file, count) = match &new.source {
-        ImportSource::File(id) => {
-            ("FILE", Some(files::fetch(connection, new.workspace, *id)?.id), 0)
-        }
-        ImportSource::Ids(SourceIds::Events(ids)) => ("EVENTS", None, ids.len()),
-        ImportSource::Ids(SourceIds::Conversations(ids)) => ("CONVERSATIONS", None, ids.len()),
-        ImportSource::Ids(SourceIds::Records(ids)) => ("RECORDS", None, ids.len()),
-        ImportSource::Ids(SourceIds::Spans(_)) => {
-            return Err(StorageError::Failed("an import from spans has no mapping".into()));
-        }
-        ImportSource::Spans(references, _) => ("SPANS", None, references.len()),
-    };
-    let mapping = match &new.source {
-        ImportSource::Spans(_, mapping) => Some(serde_json::to_string(mapping).map_err(failed)?),
-        _ => None,
-    };
+    if let ImportSource::File(id) = new.source {
+        files::fetch(connection, new.workspace, id)?;
+    }
+    let StoredSource { name, file, mapping, ids, blocks } = StoredSource::encode(&new.source)?;
     let state = if new.held_by.is_some() { "HELD" } else { "WAITING" };
     connection
         .prepare_cached(
             "INSERT INTO imports (task, workspace, state, claimant, source, file, ids, skipped, mapping) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
-        .execute(params![task, workspace, state, new.held_by, name, file, count, new.skipped, mapping])?;
-    match &new.source {
-        ImportSource::File(_) => Ok(()),
-        ImportSource::Ids(SourceIds::Events(ids) | SourceIds::Conversations(ids)) => {
-            add_ids(connection, task, ids, |block| serde_json::to_vec(block).map_err(failed))
-        }
-        ImportSource::Ids(SourceIds::Spans(references)) | ImportSource::Spans(references, _) => {
-            add_ids(connection, task, references, |block| serde_json::to_vec(block).map_err(failed))
-        }
-        ImportSource::Ids(SourceIds::Records(ids)) => add_ids(connection, task, ids, |block| {
-            Ok(block.iter().flat_map(|id| *id.as_bytes()).collect())
-        }),
-    }
-}
-
-fn failed(error: serde_json::Error) -> StorageError {
-    StorageError::Failed(error.into())
-}
-
-fn add_ids<T>(
-    connection: &Connection,
-    task: i64,
-    ids: &[T],
-    encode: impl Fn(&[T]) -> Result<Vec<u8>, StorageError>,
-) -> Result<(), StorageError> {
+        .execute(params![task, workspace, state, new.held_by, name, file, ids, new.skipped, mapping])?;
     let mut insert = connection.prepare_cached("INSERT INTO import_ids VALUES (?1, ?2, ?3)")?;
-    for (index, block) in ids.chunks(BLOCK).enumerate() {
-        insert.execute(params![task, index * BLOCK, encode(block)?])?;
+    for (index, block) in blocks.into_iter().enumerate() {
+        insert.execute(params![task, index * IMPORT_BLOCK, block])?;
     }
     Ok(())
 }
@@ -163,23 +125,7 @@ pub(super) fn ids(
         .optional()?
         .ok_or(StorageError::ImportAborted)?;
     let skip = usize::try_from(done).unwrap_or(usize::MAX) - first;
-    let names = |ids: &[u8]| -> Result<Vec<String>, StorageError> {
-        let names: Vec<String> = serde_json::from_slice(ids).map_err(failed)?;
-        Ok(names.into_iter().skip(skip).collect())
-    };
-    match source.as_str() {
-        "EVENTS" => Ok(SourceIds::Events(names(&ids)?)),
-        "CONVERSATIONS" => Ok(SourceIds::Conversations(names(&ids)?)),
-        "RECORDS" => {
-            let (uuids, _) = ids.as_chunks();
-            Ok(SourceIds::Records(uuids.iter().skip(skip).copied().map(Uuid::from_bytes).collect()))
-        }
-        "SPANS" => {
-            let references: Vec<SpanReference> = serde_json::from_slice(&ids).map_err(failed)?;
-            Ok(SourceIds::Spans(references.into_iter().skip(skip).collect()))
-        }
-        other => Err(StorageError::Failed(format!("unexpected import source `{other}`").into())),
-    }
+    decode_import_block(&source, &ids, skip)
 }
 
 /// Lets an import be claimed that was held back.
@@ -277,11 +223,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<ClaimedImport> {
         _ => return Err(FromSqlError::InvalidType.into()),
     };
     Ok(ClaimedImport {
-        task: row.get(0)?,
+        // The storage has one server, so no import is claimed again while it runs.
+        claim: Claim { task: row.get(0)?, epoch: 1, staged: row.get(7)? },
         workspace: row.get(1)?,
         source,
         position: ImportPosition { offset: row.get(5)?, line: row.get(6)? },
-        staged: row.get(7)?,
         skipped: row.get(8)?,
         attempts: row.get(9)?,
         is_stuck: row.get(10)?,

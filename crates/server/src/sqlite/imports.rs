@@ -1,5 +1,7 @@
 //! Import tasks and staged records in SQLite.
 
+use std::time::Duration;
+
 use mistral_datasets_types::TaskStatus;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
@@ -8,7 +10,7 @@ use super::budget::Cost;
 use super::writer::{Durability, SpaceUse};
 use super::{SqliteStorage, datasets, import_queue, records, runs};
 use crate::storage::{
-    ClaimedImport, DatasetKey, ImportCounts, ImportPosition, ImportStore, Listed, Missing,
+    Claim, ClaimedImport, DatasetKey, ImportCounts, ImportPosition, ImportStore, Listed, Missing,
     NewImport, NewRecord, Pending, Progress, QueueLimits, SourceIds, StorageError, Task,
     WaitingImports, Window,
 };
@@ -230,6 +232,10 @@ pub(super) fn records_cost(records: &[NewRecord]) -> Cost {
 }
 
 impl ImportStore for SqliteStorage {
+    fn import_lease(&self) -> Option<Duration> {
+        None
+    }
+
     fn queue_import(&self, new: NewImport, limits: QueueLimits) -> Pending<Task> {
         self.write_costing(import_queue::cost(&new.source), move |connection| {
             queue(connection, &new, limits)
@@ -246,6 +252,10 @@ impl ImportStore for SqliteStorage {
 
     fn claim_import(&self, claimant: Uuid) -> Pending<Option<ClaimedImport>> {
         self.write_queue(move |connection| import_queue::claim(connection, claimant))
+    }
+
+    fn renew_import(&self, _: Claim) -> Pending<()> {
+        Box::pin(async { Ok(()) })
     }
 
     fn waiting_imports(&self) -> Pending<WaitingImports> {
@@ -266,7 +276,7 @@ impl ImportStore for SqliteStorage {
 
     fn stage_records(
         &self,
-        task: Uuid,
+        claim: Claim,
         records: Vec<NewRecord>,
         end: ImportPosition,
         progress: Progress,
@@ -274,21 +284,25 @@ impl ImportStore for SqliteStorage {
         // Staged records are invisible until the import finishes, and that write is fully durable. A crash of the machine may lose
         // the last ones together with the position where they end.
         let cost = records_cost(&records);
-        self.write_relaxed(cost, move |connection| stage(connection, task, &records, end, progress))
+        self.write_relaxed(cost, move |connection| {
+            stage(connection, claim.task, &records, end, progress)
+        })
     }
 
     fn finish_import(
         &self,
-        task: Uuid,
+        claim: Claim,
         last_records: Vec<NewRecord>,
         counts: ImportCounts,
     ) -> Pending<()> {
         let cost = records_cost(&last_records);
-        self.write_costing(cost, move |connection| finish(connection, task, &last_records, counts))
+        self.write_costing(cost, move |connection| {
+            finish(connection, claim.task, &last_records, counts)
+        })
     }
 
-    fn fail_import(&self, task: Uuid, message: String) -> Pending<()> {
-        self.write_freeing(move |connection| fail(connection, task, &message))
+    fn fail_import(&self, claim: Claim, message: String) -> Pending<()> {
+        self.write_freeing(move |connection| fail(connection, claim.task, &message))
     }
 }
 

@@ -6,17 +6,15 @@ mod campaigns;
 mod campaigns_tests;
 mod compact;
 mod connection;
+#[cfg(test)]
+mod contract_tests;
 mod counts;
 mod datasets;
 mod disk;
 mod event_filter;
-#[cfg(test)]
-mod event_filter_tests;
 mod events;
 mod file_listing;
 mod files;
-#[cfg(test)]
-mod files_tests;
 mod fixtures;
 #[cfg(test)]
 mod full_disk;
@@ -26,7 +24,6 @@ mod imports;
 #[cfg(test)]
 mod imports_tests;
 mod judges;
-mod like;
 mod long_reader;
 mod positions;
 mod readers;
@@ -37,7 +34,6 @@ mod records;
 mod runs;
 mod schema;
 mod seed;
-mod slug;
 mod snapshot;
 mod span_sources;
 mod telemetry;
@@ -164,37 +160,24 @@ impl SqliteStorage {
     }
 }
 
-/// Returns the objects up to the one with which they reach `max_bytes`.
-fn take_bytes<T>(
-    objects: impl Iterator<Item = Result<T, StorageError>>,
-    max_bytes: usize,
-    size: impl Fn(&T) -> usize,
-) -> Result<Vec<T>, StorageError> {
-    let (mut taken, mut bytes) = (Vec::new(), 0);
-    for object in objects {
-        let object = object?;
-        bytes += size(&object);
-        taken.push(object);
-        if bytes >= max_bytes {
-            break;
-        }
-    }
-    Ok(taken)
+fn secret(connection: &Connection) -> Result<Option<Vec<u8>>, StorageError> {
+    let mut query =
+        connection.prepare_cached("SELECT value FROM settings WHERE name = 'secret'")?;
+    Ok(query.query_row([], |row| row.get(0)).optional()?)
 }
 
 impl Storage for SqliteStorage {
     fn secret(&self) -> Pending<Option<Vec<u8>>> {
-        self.look_up(|connection| {
-            let mut query =
-                connection.prepare_cached("SELECT value FROM settings WHERE name = 'secret'")?;
-            Ok(query.query_row([], |row| row.get(0)).optional()?)
-        })
+        self.look_up(secret)
     }
 
-    fn set_secret(&self, secret: Vec<u8>) -> Pending<()> {
+    fn set_secret(&self, new: Vec<u8>) -> Pending<Vec<u8>> {
         self.write(move |connection| {
-            connection.execute("INSERT INTO settings VALUES ('secret', ?1)", [&secret])?;
-            Ok(())
+            if let Some(stored) = secret(connection)? {
+                return Ok(stored);
+            }
+            connection.execute("INSERT INTO settings VALUES ('secret', ?1)", [&new])?;
+            Ok(new)
         })
     }
 

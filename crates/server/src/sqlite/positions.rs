@@ -1,18 +1,10 @@
 //! Finds the nth live record of a run, and the nth live file of a workspace.
-//!
-//! Positions are assigned without gaps, so in a run without deletions the nth record is at position n. Each deletion is counted
-//! in the blocks that contain its position: blocks of 64 positions, of 64², and of 64³. Finding the nth record sums at most
-//! about 64 counts per level and skips at most 63 records, independent of the size of the run and the number of deletions.
 
 use rusqlite::{Connection, params};
 
 use crate::storage::StorageError;
-
-/// The number of blocks of one level in a block of the next, as a power of two.
-const FAN_OUT_BITS: u32 = 6;
-
-/// The number of block levels. The largest blocks have 64³ = 262,144 positions.
-pub(super) const LEVELS: u32 = 3;
+use crate::storage::positions::FAN_OUT_BITS;
+pub(super) use crate::storage::positions::{CAPACITY, LEVELS, block_bits, key, last_key, split};
 
 /// The queries for a sequence of positions, such as the records of a run.
 pub(super) struct Sequence {
@@ -28,26 +20,6 @@ const RECORDS: Sequence = Sequence {
                 WHERE run = ?1 AND level = ?2 AND block BETWEEN ?3 AND ?4 ORDER BY block",
     skip: "SELECT key & 4294967295 FROM records WHERE key >= (?1 << 32 | ?2) ORDER BY key LIMIT 1 OFFSET ?3",
 };
-
-/// Returns the key of a position in a run.
-pub(super) fn key(run: i64, position: u64) -> i64 {
-    run << 32 | position as i64
-}
-
-/// Returns the run and the position of a key.
-pub(super) fn split(key: i64) -> (i64, u64) {
-    (key >> 32, key as u64 & 0xffff_ffff)
-}
-
-/// Returns the last possible key of a run.
-pub(super) fn last_key(run: i64) -> i64 {
-    key(run, 0xffff_ffff)
-}
-
-/// Returns the block size of a level, as a power of two.
-pub(super) fn block_bits(level: u32) -> u32 {
-    FAN_OUT_BITS * (level + 1)
-}
 
 /// Counts the deletion of the record at a key.
 pub(super) fn count_deletion(connection: &Connection, key: i64) -> Result<(), StorageError> {
@@ -166,13 +138,6 @@ mod tests {
                     "n = {n}"
                 );
             }
-        }
-    }
-
-    #[test]
-    fn keys_contain_run_and_position() {
-        for (run, position) in [(1, 0), (7, 262_144), (1 << 30, 0xffff_ffff)] {
-            assert_eq!(split(key(run, position)), (run, position));
         }
     }
 

@@ -208,17 +208,13 @@ mod tests {
     use mistral_datasets_types::RecordSource;
     use uuid::Uuid;
 
-    use super::ROWS;
     use crate::sqlite::SqliteStorage;
     use crate::storage::{
-        Campaign, Conversation, Dataset, DatasetKey, DatasetStore, EventFields, FixtureStore,
-        ImportPosition, ImportSource, ImportStore, NewDataset, NewFixtureEvent, NewImport,
-        NewRecord, Progress, QueueLimits, RecordFormat, RecordStore, Selection, SourceIds, Storage,
-        Task, Window,
+        Dataset, DatasetKey, DatasetStore, ImportStore, NewDataset, NewImport, NewRecord,
+        QueueLimits, RecordFormat, RecordStore, Selection, Storage, Window,
     };
 
     const WORKSPACE: Uuid = Uuid::from_u128(1);
-    const OTHER: Uuid = Uuid::from_u128(2);
 
     fn new_record() -> NewRecord {
         NewRecord {
@@ -232,19 +228,6 @@ mod tests {
         let (name, description) = ("Name".to_owned(), String::new());
         let new = NewDataset { name, description, owner: Uuid::nil() };
         storage.create_dataset(workspace, new).await.unwrap()
-    }
-
-    async fn queue_import(storage: &SqliteStorage, workspace: Uuid, dataset: DatasetKey) -> Task {
-        let new = NewImport {
-            workspace,
-            dataset,
-            creator: Uuid::nil(),
-            source: ImportSource::Ids(SourceIds::Records(vec![Uuid::nil()])),
-            skipped: 0,
-            held_by: None,
-        };
-        let limits = QueueLimits { workspace: 10, total: 10 };
-        storage.queue_import(new, limits).await.unwrap()
     }
 
     /// Returns the number of rows in a table.
@@ -271,24 +254,6 @@ mod tests {
         }
         while storage.shrink().await.unwrap() > 0 {}
         steps
-    }
-
-    #[tokio::test]
-    async fn records_of_a_failed_import_are_removed() {
-        let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open_in(directory.path());
-        let dataset = DatasetKey::Id(new_dataset(&storage, WORKSPACE).await.id);
-        storage.create_record(WORKSPACE, dataset.clone(), new_record()).await.unwrap();
-        let task = queue_import(&storage, WORKSPACE, dataset).await;
-        let staged = (0..ROWS + 1).map(|_| new_record()).collect();
-        let end = ImportPosition::default();
-        storage.stage_records(task.id, staged, end, Progress::NONE).await.unwrap();
-        assert_eq!(rows(&storage, "records").await, i64::from(ROWS) + 2);
-        // Records staged by a running import are kept.
-        assert_eq!(reclaim_all(&storage).await, 0);
-        storage.fail_import(task.id, "injected".to_owned()).await.unwrap();
-        assert!(reclaim_all(&storage).await > 1);
-        assert_eq!((rows(&storage, "records").await, rows(&storage, "runs").await), (1, 1));
     }
 
     #[tokio::test]
@@ -415,53 +380,5 @@ mod tests {
         let storage = SqliteStorage::open_in(directory.path());
         let (left, deleted) = traces(&storage, &path, 2).await;
         assert!(left * 100 <= deleted, "{left} of {deleted} deleted records left a trace");
-    }
-
-    #[tokio::test]
-    async fn a_reset_workspace_is_removed_and_others_are_kept() {
-        let directory = tempfile::tempdir().unwrap();
-        let storage = SqliteStorage::open_in(directory.path());
-        for workspace in [WORKSPACE, OTHER] {
-            let dataset = DatasetKey::Id(new_dataset(&storage, workspace).await.id);
-            let mut ids = Vec::new();
-            for _ in 0..3 {
-                let created = storage.create_record(workspace, dataset.clone(), new_record());
-                ids.push(created.await.unwrap().id);
-            }
-            storage.delete_records(workspace, ids[..1].to_vec()).await.unwrap();
-            queue_import(&storage, workspace, dataset).await;
-            let json = || "[]".to_owned();
-            let event = NewFixtureEvent {
-                id: "e".to_owned(),
-                request_messages: json(),
-                response_messages: json(),
-                fields: EventFields::default(),
-                extra_fields: "{}".to_owned(),
-            };
-            storage.insert_events(workspace, vec![event]).await.unwrap();
-            let conversation = Conversation { id: "c".to_owned(), messages: json() };
-            storage.insert_conversations(workspace, vec![conversation]).await.unwrap();
-            let (name, event_ids) = ("Campaign".to_owned(), vec!["e".to_owned()]);
-            let campaign = Campaign { id: Uuid::now_v7(), name, event_ids };
-            storage.insert_campaign(workspace, campaign).await.unwrap();
-        }
-        storage.reset(WORKSPACE).await.unwrap();
-        reclaim_all(&storage).await;
-        for (table, left) in [
-            ("workspaces", 1),
-            ("datasets", 1),
-            ("runs", 1),
-            ("records", 2),
-            ("gaps", 3),
-            ("tasks", 1),
-            ("imports", 1),
-            ("import_ids", 1),
-            ("events", 1),
-            ("conversations", 1),
-            ("campaigns", 1),
-            ("campaign_events", 1),
-        ] {
-            assert_eq!(rows(&storage, table).await, left, "{table}");
-        }
     }
 }

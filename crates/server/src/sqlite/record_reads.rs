@@ -5,12 +5,8 @@ use uuid::Uuid;
 
 use super::records::locate;
 use super::{datasets, runs};
-use crate::json::single_line;
-use crate::storage::{RecordFormat, RecordHead, RecordPage, Selection, StorageError};
+use crate::storage::{PageWriter, RecordFormat, RecordHead, RecordPage, Selection, StorageError};
 use crate::time::Timestamp;
-
-/// The maximum capacity reserved in advance for a page, in bytes.
-const MAX_RESERVE: usize = 1 << 20;
 
 /// A query for the records in a range of keys. Payloads and properties larger than the last parameter are NULL: SQLite would load
 /// them completely, and a page that contains one is read in pieces.
@@ -73,49 +69,28 @@ pub(super) fn values<'a>(row: &'a Row<'_>) -> rusqlite::Result<[Option<&'a [u8]>
     Ok([row.get_ref(5)?.as_bytes_or_null()?, row.get_ref(6)?.as_bytes_or_null()?])
 }
 
-/// Appends a payload or properties.
-pub(super) fn write_value(out: &mut Vec<u8>, value: &[u8], format: RecordFormat) {
-    if format.single_line {
-        out.extend_from_slice(&single_line(value));
-    } else {
-        out.extend_from_slice(value);
-    }
-}
-
 /// Appends the records of a selection to `body`, or returns `None` if that takes more than `max_bytes`.
 pub(super) fn page(
     connection: &Connection,
     workspace: Uuid,
     selection: &Selection,
     format: RecordFormat,
-    mut body: Vec<u8>,
+    body: Vec<u8>,
     max_bytes: usize,
 ) -> Result<Option<RecordPage>, StorageError> {
     let Found { count, dataset, ranges, limit, .. } = find(connection, workspace, selection)?;
     let mut statement = connection.prepare_cached(QUERY)?;
+    let mut page = PageWriter::new(format, body, max_bytes, limit);
     let mut wanted = limit;
     for (first, last) in ranges {
         let mut rows = statement.query(params![first, last, wanted, max_bytes])?;
         while let Some(row) = rows.next()? {
-            let before = body.len();
             let [Some(payload), Some(properties)] = values(row)? else { return Ok(None) };
-            let head = head(row, dataset)?;
-            (format.begin)(&mut body, head);
-            write_value(&mut body, payload, format);
-            (format.middle)(&mut body);
-            write_value(&mut body, properties, format);
-            (format.end)(&mut body, head);
-            if body.len() > max_bytes {
+            if !page.push(head(row, dataset)?, payload, properties) {
                 return Ok(None);
             }
             wanted -= 1;
-            // Records of a dataset usually have similar sizes, so this avoids reallocations. The additional eighth is for larger
-            // ones.
-            let record = body.len() - before;
-            if body.capacity() - body.len() < record {
-                body.reserve((record * (wanted + 1) / 8 * 9).min(MAX_RESERVE));
-            }
         }
     }
-    Ok(Some(RecordPage { count, body }))
+    Ok(Some(RecordPage { count, body: page.into_body() }))
 }

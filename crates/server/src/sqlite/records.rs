@@ -7,10 +7,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::budget::Cost;
-use super::{SqliteStorage, datasets, positions, record_reads, record_stream, runs, take_bytes};
+use super::{SqliteStorage, datasets, positions, record_reads, record_stream, runs};
 use crate::storage::{
     DatasetKey, Missing, NewRecord, Pending, Record, RecordFormat, RecordPage, RecordStore,
-    RecordStream, Selection, StorageError,
+    RecordStream, Selection, StorageError, take_bytes,
 };
 use crate::time::Timestamp;
 

@@ -7,9 +7,6 @@ use super::positions;
 use crate::storage::{NewRecord, StorageError, Window};
 use crate::time::Timestamp;
 
-/// The number of positions in a run. A position takes 32 bits of a key.
-const CAPACITY: u64 = 1 << 32;
-
 /// A run that records can be appended to.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
@@ -36,7 +33,7 @@ pub(super) fn open(
         .query_row([dataset], |row| Ok(Run { id: row.get(0)?, size: row.get(1)? }))
         .optional()?;
     match last {
-        Some(run) if run.size + more as u64 <= CAPACITY => Ok(run),
+        Some(run) if run.size + more as u64 <= positions::CAPACITY => Ok(run),
         _ => {
             let run = stage(connection, dataset)?;
             publish(connection, dataset, run.id)?;

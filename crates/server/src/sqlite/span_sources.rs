@@ -3,10 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::{SqliteStorage, take_bytes, workspaces};
+use super::{SqliteStorage, workspaces};
 use crate::storage::{
     COLUMN_ATTRIBUTES, Missing, Pending, SpanAttributes, SpanReference, SpanSourceStore,
-    StorageError,
+    StorageError, take_bytes,
 };
 
 fn existing(

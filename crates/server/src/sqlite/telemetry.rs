@@ -3,7 +3,6 @@
 mod events;
 mod expiry;
 mod logs;
-mod origins;
 mod spans;
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,6 @@
 
 mod aggregate;
 mod filter;
-#[cfg(test)]
-mod filter_tests;
 mod rows;
 
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};

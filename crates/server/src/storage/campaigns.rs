@@ -3,6 +3,8 @@
 //! The events are selected when a campaign is created. The answer for an event is stored in the event, in the same transaction that
 //! marks the event as done, so that a campaign that was interrupted continues with the others.
 
+use std::time::Duration;
+
 use mistral_datasets_types::TaskStatus;
 use uuid::Uuid;
 
@@ -63,9 +65,14 @@ pub(crate) struct ClaimedCampaign {
     pub(crate) attempts: u32,
 }
 
-/// Identifies a campaign over all workspaces.
+/// Identifies a claim of a campaign over all workspaces. It is the right to write the results of the campaign, and is valid until the
+/// campaign is claimed again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct CampaignKey(pub(crate) i64);
+pub(crate) struct CampaignKey {
+    pub(crate) row: i64,
+    /// How often the campaign was claimed until now, or 0 if only one server can use the storage.
+    pub(crate) epoch: i64,
+}
 
 /// An event that a campaign has not judged yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +92,16 @@ pub(crate) enum Verdict {
 
 /// Stores campaigns and the queue of running ones.
 ///
-/// A *claimant* is a running server, as for imports: a campaign that belongs to another claimant is resumed.
+/// A *claimant* is a running server, as for imports: a campaign that belongs to a claimant that no longer exists is resumed. If only one
+/// server can use the storage, every other claimant no longer exists. If several servers share it, a claimant exists as long as it
+/// extends the [lease](Self::campaign_lease) of its campaigns.
+///
+/// A campaign can be taken over although its claimant still runs. From then on, the earlier claim has no effect: the campaign no longer
+/// runs for it.
 pub(crate) trait CampaignStore {
+    /// Returns for how long a claim prevents others from taking the campaign over, or `None` if only one server can use the storage.
+    fn campaign_lease(&self) -> Option<Duration>;
+
     /// Creates a running campaign and queues it.
     ///
     /// Fails with [`StorageError::QueueFull`](super::StorageError::QueueFull) if a limit is reached.
@@ -123,8 +138,16 @@ pub(crate) trait CampaignStore {
     fn delete_campaign(&self, workspace: Uuid, id: Uuid) -> Pending<()>;
 
     /// Assigns the next campaign to a claimant and returns it, or `None` if none is waiting. Chooses the workspace with the fewest
-    /// campaigns that run for the claimant.
+    /// campaigns that run for existing claimants.
     fn claim_campaign(&self, claimant: Uuid) -> Pending<Option<ClaimedCampaign>>;
+
+    /// Extends the lease of a claim.
+    ///
+    /// Fails if the campaign no longer runs.
+    fn renew_campaign(&self, campaign: CampaignKey) -> Pending<()>;
+
+    /// Gives the running campaigns of a claimant back, which has stopped judging, so that others need not wait until their leases end.
+    fn release_campaigns(&self, claimant: Uuid) -> Pending<()>;
 
     /// Returns the next events of a running campaign that were not judged, after an ordinal.
     ///

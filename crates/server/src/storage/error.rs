@@ -34,6 +34,9 @@ pub(crate) enum StorageError {
     /// The dataset of a running import was deleted.
     #[error("the dataset was deleted while the import ran")]
     ImportAborted,
+    /// Another server has taken an import over, or a crash of the database has lost staged records.
+    #[error("another server has taken over the import")]
+    ClaimLost,
     /// Too many imports are queued.
     #[error("too many imports are queued")]
     QueueFull,
@@ -51,6 +54,19 @@ pub(crate) enum StorageError {
     Busy {
         /// When to try again.
         retry_after: Duration,
+    },
+    /// The database cannot be reached, or is overloaded. Nothing was changed.
+    #[error("the database is not available at the moment; try again later")]
+    #[cfg_attr(
+        not(feature = "scale-out"),
+        expect(dead_code, reason = "only a database of its own can be unreachable")
+    )]
+    Unavailable {
+        /// When to try again.
+        retry_after: Duration,
+        /// Only for the log, like the source of [`Failed`](Self::Failed).
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A read took too long.
     #[error("the query took too long; narrow it, for example to a shorter time range")]

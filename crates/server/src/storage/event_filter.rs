@@ -103,6 +103,12 @@ impl FilterOperator {
     }
 }
 
+/// Returns whether an operator ignores case.
+pub(crate) fn folds_case(operator: FilterOperator) -> bool {
+    use FilterOperator::*;
+    matches!(operator, IContains | INotContains | IStartsWith | IEndsWith)
+}
+
 /// What the values of a field are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldKind {

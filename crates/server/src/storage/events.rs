@@ -1,9 +1,13 @@
 //! Storage of chat completion events, as far as the API reads them.
 
+use mistral_datasets_types::skip;
 use uuid::Uuid;
 
-use super::{EventField, EventFilter, EventMessages, Pending};
+use super::{EventField, EventFilter, EventMessages, Pending, is_annotation};
 use crate::time::Timestamp;
+
+/// A page of events ends with the one that reaches this size in bytes.
+pub(crate) const EVENT_PAGE_BYTES: usize = 4 << 20;
 
 /// An event without its messages. Arrays and objects are JSON; a value that the event does not have is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -50,6 +54,22 @@ impl EventSummary {
     pub(crate) fn position(&self) -> EventPosition {
         EventPosition { created_at: self.created_at, row: self.row }
     }
+
+    /// Removes all extra fields but the annotations. Those of a fixture may be large.
+    pub(crate) fn with_annotations_only(mut self) -> Self {
+        let mut annotations = String::from("{");
+        for (name, value) in skip::fields(&self.extra_fields) {
+            if is_annotation(name.trim_start_matches('"')) {
+                if annotations.len() > 1 {
+                    annotations.push(',');
+                }
+                annotations.extend([name, ":", value]);
+            }
+        }
+        annotations.push('}');
+        self.extra_fields = annotations;
+        self
+    }
 }
 
 /// A complete event.
@@ -79,6 +99,20 @@ pub(crate) struct EventPage {
     pub(crate) events: Vec<EventSummary>,
     /// Where the next page starts, if there are further events.
     pub(crate) next: Option<EventPosition>,
+}
+
+impl EventPage {
+    /// Creates a page of the first `limit` events. `events` has one more if there is a next page, or ends where it reaches
+    /// [`EVENT_PAGE_BYTES`].
+    pub(crate) fn new(mut events: Vec<EventSummary>, limit: u32) -> Self {
+        // A page that is cut off may be the last one. Then the next one is empty.
+        let is_cut_off = events.len() <= limit as usize
+            && events.iter().map(EventSummary::size).sum::<usize>() >= EVENT_PAGE_BYTES;
+        let has_more = events.len() > limit as usize;
+        events.truncate(limit as usize);
+        let next = events.last().filter(|_| has_more || is_cut_off).map(EventSummary::position);
+        Self { events, next }
+    }
 }
 
 /// How many events have a value.

@@ -1,7 +1,7 @@
 //! A storage wrapper for tests whose writes fail on demand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use uuid::Uuid;
 
@@ -11,12 +11,25 @@ use super::*;
 pub(crate) struct FailingStorage {
     inner: Arc<dyn Storage>,
     fails: Arc<AtomicBool>,
+    leases: Option<TestLeases>,
+}
+
+/// Leases of imports, which the wrapped storage may not have, and how often they were extended.
+#[derive(Clone)]
+pub(crate) struct TestLeases {
+    pub(crate) duration: std::time::Duration,
+    pub(crate) renewals: Arc<AtomicUsize>,
 }
 
 impl FailingStorage {
     /// Wraps a storage. Writes fail while `fails` is true.
     pub(crate) fn new(inner: Arc<dyn Storage>, fails: Arc<AtomicBool>) -> Self {
-        Self { inner, fails }
+        Self { inner, fails, leases: None }
+    }
+
+    /// Claims that the storage is shared, so that the leases of imports have to be extended.
+    pub(crate) fn with_leases(self, leases: TestLeases) -> Self {
+        Self { leases: Some(leases), ..self }
     }
 
     /// Runs a write, unless writes fail.
@@ -66,6 +79,18 @@ impl RecordStore for FailingStorage {
 }
 
 impl ImportStore for FailingStorage {
+    fn import_lease(&self) -> Option<std::time::Duration> {
+        let duration = self.leases.as_ref().map(|leases| leases.duration);
+        duration.or_else(|| self.inner.import_lease())
+    }
+
+    fn renew_import(&self, claim: Claim) -> Pending<()> {
+        if let Some(leases) = &self.leases {
+            leases.renewals.fetch_add(1, Ordering::SeqCst);
+        }
+        self.unless_failing(|| self.inner.renew_import(claim))
+    }
+
     forward! {
         writes fn queue_import(&self, new: NewImport, limits: QueueLimits) -> Task;
         writes fn release_import(&self, task: Uuid) -> ();
@@ -75,9 +100,9 @@ impl ImportStore for FailingStorage {
         reads fn import_ids(&self, task: Uuid, done: u64) -> SourceIds;
         reads fn task(&self, workspace: Uuid, dataset: DatasetKey, id: Uuid) -> Task;
         reads fn tasks(&self, workspace: Uuid, dataset: DatasetKey, window: Window) -> Listed<Task>;
-        writes fn stage_records(&self, task: Uuid, records: Vec<NewRecord>, end: ImportPosition, progress: Progress) -> ();
-        writes fn finish_import(&self, task: Uuid, last_records: Vec<NewRecord>, counts: ImportCounts) -> ();
-        writes fn fail_import(&self, task: Uuid, message: String) -> ();
+        writes fn stage_records(&self, claim: Claim, records: Vec<NewRecord>, end: ImportPosition, progress: Progress) -> ();
+        writes fn finish_import(&self, claim: Claim, last_records: Vec<NewRecord>, counts: ImportCounts) -> ();
+        writes fn fail_import(&self, claim: Claim, message: String) -> ();
     }
 }
 
@@ -123,6 +148,10 @@ impl EventStore for FailingStorage {
 }
 
 impl CampaignStore for FailingStorage {
+    fn campaign_lease(&self) -> Option<std::time::Duration> {
+        self.inner.campaign_lease()
+    }
+
     forward! {
         writes fn create_campaign(&self, workspace: Uuid, new: NewCampaign, limits: QueueLimits) -> CampaignEntry;
         reads fn campaign(&self, workspace: Uuid, id: Uuid) -> CampaignEntry;
@@ -131,6 +160,8 @@ impl CampaignStore for FailingStorage {
         reads fn selected_events(&self, workspace: Uuid, id: Uuid, window: Window) -> Listed<EventSummary>;
         writes fn delete_campaign(&self, workspace: Uuid, id: Uuid) -> ();
         writes fn claim_campaign(&self, claimant: Uuid) -> Option<ClaimedCampaign>;
+        writes fn renew_campaign(&self, campaign: CampaignKey) -> ();
+        writes fn release_campaigns(&self, claimant: Uuid) -> ();
         reads fn waiting_events(&self, campaign: CampaignKey, after: Option<i64>, limit: u32) -> Vec<WaitingEvent>;
         writes fn store_verdict(&self, campaign: CampaignKey, ordinal: i64, verdict: Verdict) -> ();
         writes fn end_campaign(&self, campaign: CampaignKey, broke_off: bool) -> ();
@@ -154,7 +185,7 @@ impl SeedStore for FailingStorage {
 impl Storage for FailingStorage {
     forward! {
         reads fn secret(&self) -> Option<Vec<u8>>;
-        writes fn set_secret(&self, secret: Vec<u8>) -> ();
+        writes fn set_secret(&self, secret: Vec<u8>) -> Vec<u8>;
         writes fn reset(&self, workspace: Uuid) -> ();
         reads fn counts(&self) -> Counts;
         writes fn reclaim(&self) -> bool;

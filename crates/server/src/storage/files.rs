@@ -108,6 +108,9 @@ pub(crate) trait FileIndex {
     fn workspace_of_file(&self, id: Uuid) -> Pending<Uuid>;
 
     /// Returns the given ids that no file has, so that their contents can be removed.
+    ///
+    /// A storage that several servers share leaves out ids that are so new that another server may still be uploading their contents.
+    /// It also prevents that a file is added with a returned id later, so an upload fails instead of losing its content.
     fn orphaned_contents(&self, ids: Vec<Uuid>) -> Pending<Vec<Uuid>>;
 
     /// Deletes some files that have been kept long enough. Returns whether there were any.

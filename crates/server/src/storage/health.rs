@@ -9,6 +9,8 @@ pub(crate) enum DiskState {
     Full,
     /// None, because an fsync failed. The server must be restarted.
     Failed,
+    /// None until the database can be reached again.
+    Unreachable,
 }
 
 /// The state of a storage.
@@ -19,6 +21,7 @@ pub(crate) struct Health {
     pub(crate) free_bytes: Option<u64>,
     /// The size of the write-ahead log in bytes.
     pub(crate) wal_bytes: u64,
-    /// The number of writes that are queued or being committed.
+    /// The number of writes that are queued or being committed. For a database server, the number of operations that use a
+    /// connection or wait for one.
     pub(crate) pending_writes: usize,
 }

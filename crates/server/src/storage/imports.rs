@@ -106,16 +106,37 @@ pub(crate) struct QueueLimits {
     pub(crate) total: u64,
 }
 
+/// The right to write the records of an import and to end it. It is valid until the import is claimed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) task: Uuid,
+    /// How often the import was claimed until now.
+    pub(crate) epoch: u64,
+    /// The number of staged records. A crash of a database that several servers use can lose records that one of them has staged.
+    pub(crate) staged: u64,
+}
+
+impl Claim {
+    /// The claim of a server that has queued an import and holds it back.
+    pub(crate) fn by_creator(task: Uuid) -> Self {
+        Self { task, epoch: 0, staged: 0 }
+    }
+
+    /// Returns the claim after further records were staged.
+    #[must_use]
+    pub(crate) fn after_staging(self, records: usize) -> Self {
+        Self { staged: self.staged + records as u64, ..self }
+    }
+}
+
 /// An import whose turn has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClaimedImport {
-    pub(crate) task: Uuid,
+    pub(crate) claim: Claim,
     pub(crate) workspace: Uuid,
     pub(crate) source: ClaimedSource,
     /// Where the staged records end in the source.
     pub(crate) position: ImportPosition,
-    /// The number of staged records.
-    pub(crate) staged: u64,
     pub(crate) skipped: u64,
     /// How often the import was claimed since it last staged records, including this time.
     pub(crate) attempts: u32,
@@ -154,15 +175,24 @@ pub(crate) struct ImportPosition {
 /// Stores import tasks, the queue of unfinished imports, and staged records.
 ///
 /// A *claimant* is a running server. It takes imports from the queue with [`claim_import`](Self::claim_import), one at a time. An
-/// import that belongs to another claimant is resumed: only one server uses the storage at a time, so the other one has
-/// stopped. A storage that several servers share would have to give claims a lease, and hand out imports whose lease has expired.
+/// import that belongs to a claimant that no longer exists is resumed. If only one server can use the storage, every other claimant
+/// no longer exists. If several servers share it, a claimant exists as long as it extends the [lease](Self::import_lease) of its
+/// imports.
+///
+/// An import can be taken over although its claimant still runs, for example on a machine that was suspended. From then on, writes
+/// with the earlier [`Claim`] fail with [`StorageError::ClaimLost`](super::StorageError::ClaimLost) and have no effect. They also fail
+/// if a crash of the database has lost staged records; the import continues at its stored position when it is claimed again.
 pub(crate) trait ImportStore {
+    /// Returns for how long a claim prevents others from taking the import over, or `None` if only one server can use the
+    /// storage. Staging records and [`renew_import`](Self::renew_import) extend the lease.
+    fn import_lease(&self) -> Option<Duration>;
+
     /// Creates a running task for a dataset and queues its import.
     ///
     /// Fails with [`StorageError::QueueFull`](super::StorageError::QueueFull) if a limit is reached.
     fn queue_import(&self, new: NewImport, limits: QueueLimits) -> Pending<Task>;
 
-    /// Lets an import be claimed that was held back. Does nothing if the task has ended.
+    /// Lets an import be claimed that was held back. Does nothing if the task has ended or was taken over.
     fn release_import(&self, task: Uuid) -> Pending<()>;
 
     /// Leaves the task of an import that was held back running, without importing anything. No longer counts it as queued. The
@@ -171,10 +201,13 @@ pub(crate) trait ImportStore {
 
     /// Assigns the next import to a claimant and returns it, or `None` if none is waiting.
     ///
-    /// Chooses the workspace with the fewest imports that run for the claimant; among equals, the one that waited longest since its
-    /// last claim. Within a workspace, the oldest import comes first. A crash of the machine may lose the claim, but a crash of
+    /// Chooses the workspace with the fewest imports that run for existing claimants; among equals, the one that waited longest since
+    /// its last claim. Within a workspace, the oldest import comes first. A crash of the machine may lose the claim, but a crash of
     /// the server does not.
     fn claim_import(&self, claimant: Uuid) -> Pending<Option<ClaimedImport>>;
+
+    /// Extends the lease of an import that is held back, runs or is stuck.
+    fn renew_import(&self, claim: Claim) -> Pending<()>;
 
     /// Returns how many imports can be claimed, and for how long they have been waiting.
     fn waiting_imports(&self) -> Pending<WaitingImports>;
@@ -190,9 +223,12 @@ pub(crate) trait ImportStore {
 
     /// Stages records of a running task, and stores the position in its source where they end, atomically. The records are not
     /// visible yet.
+    ///
+    /// Fails with [`StorageError::ImportAborted`](super::StorageError::ImportAborted) if the task has ended or its dataset was
+    /// deleted, as does [`finish_import`](Self::finish_import).
     fn stage_records(
         &self,
-        task: Uuid,
+        claim: Claim,
         records: Vec<NewRecord>,
         end: ImportPosition,
         progress: Progress,
@@ -201,13 +237,13 @@ pub(crate) trait ImportStore {
     /// Adds the last records of a running task, appends all of its records to the dataset and completes the task, atomically.
     fn finish_import(
         &self,
-        task: Uuid,
+        claim: Claim,
         last_records: Vec<NewRecord>,
         counts: ImportCounts,
     ) -> Pending<()>;
 
-    /// Fails a running task and discards its staged records.
-    fn fail_import(&self, task: Uuid, message: String) -> Pending<()>;
+    /// Fails a running task and discards its staged records. Does nothing if the task has ended.
+    fn fail_import(&self, claim: Claim, message: String) -> Pending<()>;
 }
 
 #[cfg(test)]

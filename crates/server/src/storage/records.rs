@@ -106,6 +106,12 @@ pub(crate) struct RecordStream {
 }
 
 impl RecordStream {
+    /// A batch ends when it reaches this size, in bytes.
+    pub(crate) const BATCH_BYTES: usize = 256 << 10;
+
+    /// Payloads and properties above this size, in bytes, are read in pieces of this size.
+    pub(crate) const PIECE_BYTES: usize = 128 << 10;
+
     /// Returns the next batch, or `None` after the last one. A batch has a bounded size, regardless of the size of the records.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<u8>>, StorageError> {
         match self.batches.recv().await {

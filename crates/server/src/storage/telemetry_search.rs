@@ -2,8 +2,8 @@
 
 use uuid::Uuid;
 
-use super::Pending;
-use crate::search::{Aggregate, Entity, Expression, Target};
+use super::{COLUMN_ATTRIBUTES, Pending};
+use crate::search::{Aggregate, Entity, Expression, Field, Kind, Target};
 use crate::time::Timestamp;
 
 /// Which rows of an entity are meant.
@@ -34,6 +34,22 @@ impl TelemetryFilter {
             only_latest: false,
         }
     }
+}
+
+/// Returns the column of text that is the same as an attribute, if there is one. It may have an index.
+pub(crate) fn attribute_column(entity: Entity, target: &Target) -> Option<&'static Field> {
+    let key = target.key.as_deref().filter(|_| entity == Entity::Spans)?;
+    // The stored text of messages may differ from the received one.
+    if COLUMN_ATTRIBUTES.iter().any(|(attribute, _)| *attribute == key) {
+        return None;
+    }
+    let is_column = |field: &&Field| {
+        let is_of_resource = field.name == "service_name";
+        field.source == Some(key)
+            && matches!(field.kind, Kind::Text | Kind::Enum)
+            && (target.field.name == "resource_attributes") == is_of_resource
+    };
+    entity.fields().iter().find(is_column)
 }
 
 /// How a listing is ordered. Rows with the same time are ordered by when they were inserted.

@@ -133,7 +133,7 @@ async fn an_import_that_never_makes_progress_fails_after_five_attempts() {
         assert_eq!(task.status.as_str(), status);
         if status == "FAILED" {
             let message = task.message.unwrap();
-            assert!(message.contains("stopped 5 times"), "{message}");
+            assert!(message.contains("interrupted 5 times"), "{message}");
         }
     }
 }

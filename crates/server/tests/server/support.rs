@@ -1,5 +1,7 @@
 //! A server under test and a plain HTTP client that exposes complete responses.
 
+mod backend;
+
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,6 +64,7 @@ impl Api {
     pub async fn start_with(config: ServerConfig) -> Self {
         // Fails if another test has already installed it.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = backend::apply(config).await;
         let server = Server::start(config).await.expect("the server starts");
         let server = SharedServer(Arc::new(server));
         Self { server, http: reqwest::Client::new(), key: Some("a key".to_owned()) }

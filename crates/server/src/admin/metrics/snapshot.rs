@@ -82,6 +82,7 @@ impl Snapshot {
             (DiskState::Writable, "writable"),
             (DiskState::Full, "full"),
             (DiskState::Failed, "failed"),
+            (DiskState::Unreachable, "unreachable"),
         ] {
             states.get_or_create(&State { state: name }).set((disk == state).into());
         }

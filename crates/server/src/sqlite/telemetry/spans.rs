@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::{events, traces};
 use crate::sqlite::budget::Cost;
 use crate::sqlite::workspaces;
-use crate::storage::{NewSpan, Sender, StorageError};
+use crate::storage::{MAX_NAMED, MAX_SUMMARY_BYTES, NewSpan, Sender, StorageError};
 use crate::time::Timestamp;
 
 const INSERT: &str = "INSERT INTO spans (workspace, user_id, arrived_at, trace_id, span_id, parent_span_id, trace_state, \
@@ -36,9 +36,9 @@ pub(super) fn cost(spans: &[NewSpan]) -> Cost {
     let [span_indexes, event_indexes, trace_indexes] = INDEXES;
     let pages = count * span_indexes + events * event_indexes + traces * trace_indexes;
     let is_named = spans.iter().any(|span| !span.conversation_id.is_empty());
-    let named = if is_named { traces::MAX_NAMED } else { 0 };
+    let named = if is_named { MAX_NAMED } else { 0 };
     let rows = Cost::insert(count + events, bytes);
-    let summaries = Cost::insert(traces, traces * traces::MAX_BYTES);
+    let summaries = Cost::insert(traces, traces * MAX_SUMMARY_BYTES);
     [rows, summaries, Cost::pages(pages + named)].into_iter().sum()
 }
 

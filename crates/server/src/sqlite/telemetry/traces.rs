@@ -1,63 +1,12 @@
 //! Updates the summaries of traces.
-//!
-//! A summary is updated from the spans that arrive, without reading the earlier ones, so that a long trace does not become slower with
-//! each batch. The root is the span without a parent that started first, or if there is none, the span that started first. (That a parent
-//! is unknown is not certain before the trace is complete; in a complete trace, this is the same span.)
 
-use std::collections::BTreeSet;
-
+use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::origins::{Origins, Part};
-use crate::storage::{NewSpan, Sender, StorageError};
-
-/// The maximum size of a text in a summary, in bytes. The row is written again with each batch, so longer ones are cut.
-const MAX_TEXT_BYTES: usize = 1024;
-
-/// The same for the texts of turns, which are previews already.
-const MAX_TURN_BYTES: usize = 4096;
-
-/// The maximum size of the names of all models or tools of a trace, in bytes. Further ones are left out.
-const MAX_NAMES_BYTES: usize = 2048;
-
-/// An upper bound of the size of a summary: texts, names, whose characters JSON may escape, and the other columns.
-pub(super) const MAX_BYTES: u64 =
-    (9 * MAX_TEXT_BYTES + 4 * MAX_TURN_BYTES + 12 * MAX_NAMES_BYTES + 2048) as u64;
-
-/// How many evaluations that arrived before their spans get the conversation of these at most, per write.
-pub(super) const MAX_NAMED: u64 = 100;
-
-/// The summary of a trace. Fields are named like the columns.
-#[derive(Default)]
-struct Trace {
-    root_span_id: String,
-    root_span_name: String,
-    start_time: i64,
-    end_time: i64,
-    service_name: String,
-    environment: String,
-    conversation_id: String,
-    workflow_name: String,
-    agent_id: String,
-    agent_name: String,
-    error_message: String,
-    error_count: i64,
-    span_count: i64,
-    gen_ai_span_count: i64,
-    llm_call_count: i64,
-    tool_call_count: i64,
-    retrieval_count: i64,
-    evaluation_count: i64,
-    input_tokens: i64,
-    output_tokens: i64,
-    cache_read_input_tokens: i64,
-    cache_creation_input_tokens: i64,
-    models_used: BTreeSet<String>,
-    tools_used: BTreeSet<String>,
-    first_turn: [String; 2],
-    last_turn: [String; 2],
-    origins: Origins,
-}
+use crate::storage::{
+    MAX_NAMED, NewSpan, Sender, StorageError, TraceOrigins, TraceSummary, cut, names_from_json,
+    names_to_json,
+};
 
 /// Adds spans to the summary of their trace.
 pub(super) fn add(
@@ -82,14 +31,14 @@ pub(super) fn add(
         .optional()?;
     let mut trace = match found {
         Some(trace) => trace,
-        None => Trace {
+        None => TraceSummary {
             // The evaluations of a span may arrive before it.
             evaluation_count: connection
                 .prepare_cached(
                     "SELECT count(*) FROM span_evaluations WHERE workspace = ?1 AND trace_id = ?2",
                 )?
                 .query_row(params![workspace, trace_id], |row| row.get(0))?,
-            ..Trace::default()
+            ..TraceSummary::default()
         },
     };
     for span in spans {
@@ -139,93 +88,14 @@ pub(super) fn count_evaluation(
     Ok(())
 }
 
-impl Trace {
-    fn add(&mut self, span: &NewSpan) {
-        if self.origins.take(Part::Root, span) {
-            self.root_span_id.clone_from(&span.span_id);
-            self.root_span_name = cut(&span.span_name);
-        }
-        // What the root does not have is taken from the first span that has it.
-        for (part, own, new) in [
-            (Part::Service, &mut self.service_name, &span.service_name),
-            (Part::Environment, &mut self.environment, &span.environment),
-            (Part::Conversation, &mut self.conversation_id, &span.conversation_id),
-            (Part::Workflow, &mut self.workflow_name, &span.workflow_name),
-            (Part::Agent, &mut self.agent_id, &span.agent_id),
-            (Part::AgentName, &mut self.agent_name, &span.agent_name),
-        ] {
-            if !new.is_empty() && self.origins.take(part, span) {
-                *own = cut(new);
-            }
-        }
-        if self.span_count == 0 || span.start_time < self.start_time {
-            self.start_time = span.start_time;
-        }
-        self.end_time = self.end_time.max(span.end_time);
-        if span.status_code == "Error" {
-            if self.origins.take(Part::Error, span) {
-                self.error_message = cut(&span.status_message);
-            }
-            self.error_count += 1;
-        }
-        self.span_count += 1;
-        self.gen_ai_span_count += i64::from(!span.operation_name.is_empty());
-        self.retrieval_count += i64::from(span.operation_name == "retrieval");
-        if span.operation_name == "execute_tool" {
-            self.tool_call_count += 1;
-            add_name(&mut self.tools_used, &span.tool_name);
-        }
-        self.add_turn(span);
-    }
-
-    /// Adds a call of a language model.
-    fn add_turn(&mut self, span: &NewSpan) {
-        let Some(turn) = &span.turn else { return };
-        self.llm_call_count += 1;
-        let add = |sum: &mut i64, tokens: i64| *sum = sum.saturating_add(tokens.max(0));
-        add(&mut self.input_tokens, span.usage_input_tokens);
-        add(&mut self.output_tokens, span.usage_output_tokens);
-        add(&mut self.cache_read_input_tokens, span.usage_cache_read_input_tokens);
-        add(&mut self.cache_creation_input_tokens, span.usage_cache_creation_input_tokens);
-        let response_model = Some(&span.response_model).filter(|model| !model.is_empty());
-        add_name(&mut self.models_used, response_model.unwrap_or(&span.request_model));
-        let texts =
-            || [&turn.last_input, &turn.last_output].map(|text| start(text, MAX_TURN_BYTES));
-        if self.origins.take(Part::FirstTurn, span) {
-            self.first_turn = texts();
-        }
-        if self.origins.take(Part::LastTurn, span) {
-            self.last_turn = texts();
-        }
-    }
-}
-
-/// Returns the beginning of a text that is too long for a summary.
-fn cut(text: &str) -> String {
-    start(text, MAX_TEXT_BYTES)
-}
-
-fn start(text: &str, max_bytes: usize) -> String {
-    let mut end = max_bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
-}
-
-fn add_name(names: &mut BTreeSet<String>, name: &str) {
-    let size = names.iter().map(|name| name.len() + 3).sum::<usize>();
-    if !name.is_empty() && !names.contains(name) && size + name.len() <= MAX_NAMES_BYTES {
-        names.insert(name.to_owned());
-    }
-}
-
-fn read(row: &Row<'_>) -> rusqlite::Result<Trace> {
-    let names = |index| {
-        let text: String = row.get(index)?;
-        Ok::<_, rusqlite::Error>(serde_json::from_str(&text).unwrap_or_default())
-    };
-    Ok(Trace {
+fn read(row: &Row<'_>) -> rusqlite::Result<TraceSummary> {
+    let names = |index| Ok::<_, rusqlite::Error>(names_from_json(row.get_ref(index)?.as_str()?));
+    let origins = row.get_ref(28)?.as_blob()?;
+    let origins = TraceOrigins::from_bytes(origins).ok_or(FromSqlError::InvalidBlobSize {
+        expected_size: TraceOrigins::BYTES,
+        blob_size: origins.len(),
+    })?;
+    Ok(TraceSummary {
         root_span_id: row.get(0)?,
         root_span_name: row.get(1)?,
         start_time: row.get(2)?,
@@ -252,7 +122,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Trace> {
         tools_used: names(23)?,
         first_turn: [row.get(24)?, row.get(25)?],
         last_turn: [row.get(26)?, row.get(27)?],
-        origins: row.get(28)?,
+        origins,
     })
 }
 
@@ -262,10 +132,8 @@ fn write(
     sender: Sender,
     arrived_at: i64,
     trace_id: &str,
-    trace: &Trace,
+    trace: &TraceSummary,
 ) -> Result<(), StorageError> {
-    let names =
-        |names: &BTreeSet<String>| serde_json::Value::from_iter(names.iter().cloned()).to_string();
     connection
         .prepare_cached(
             "INSERT INTO traces (workspace, user_id, arrived_at, trace_id, root_span_id, root_span_name, start_time, end_time, \
@@ -311,7 +179,7 @@ fn write(
             trace.workflow_name,
             trace.agent_id,
             trace.agent_name,
-            if trace.error_count > 0 { "Error" } else { "Unset" },
+            trace.status_code(),
             trace.error_message,
             trace.error_count,
             trace.span_count,
@@ -324,13 +192,13 @@ fn write(
             trace.output_tokens,
             trace.cache_read_input_tokens,
             trace.cache_creation_input_tokens,
-            names(&trace.models_used),
-            names(&trace.tools_used),
+            names_to_json(&trace.models_used),
+            names_to_json(&trace.tools_used),
             trace.first_turn[0],
             trace.first_turn[1],
             trace.last_turn[0],
             trace.last_turn[1],
-            trace.origins,
+            trace.origins.to_bytes(),
         ])?;
     Ok(())
 }

@@ -3,56 +3,15 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::filter::{ValueSql, from_clause, push_filter, table, value};
+use super::filter::{ValueSql, from_clause, push_filter, value};
 use crate::search::{Aggregate, Kind, Target};
 use crate::sqlite::event_filter::Query;
 use crate::sqlite::workspaces;
 use crate::storage::{
-    Aggregation, AggregationOrder, AggregationResult, AggregationRow, Granularity, StorageError,
-    TelemetryFilter,
+    Aggregation, AggregationResult, AggregationRow, DAY, EXAMINED_ROWS, MAX_VALUE_LENGTH,
+    StorageError, TelemetryFilter, TimeBuckets, table,
 };
 use crate::time::Timestamp;
-
-/// The maximum number of time buckets of [`Granularity::Auto`].
-const MAX_BUCKETS: i64 = 100;
-
-const DAY: i64 = 86_400;
-
-/// The lengths of time buckets that [`Granularity::Auto`] chooses from, in seconds. Each is at most 2.5 times the one before.
-const LENGTHS: [i64; 26] = [
-    1,
-    2,
-    5,
-    10,
-    15,
-    30,
-    60,
-    120,
-    300,
-    600,
-    900,
-    1_800,
-    3_600,
-    7_200,
-    10_800,
-    21_600,
-    43_200,
-    DAY,
-    2 * DAY,
-    4 * DAY,
-    7 * DAY,
-    14 * DAY,
-    30 * DAY,
-    60 * DAY,
-    120 * DAY,
-    240 * DAY,
-];
-
-/// How many of the newest rows the values of a field are taken from.
-const EXAMINED_ROWS: i64 = 50_000;
-
-/// The maximum length of a value, in characters. Longer ones are no use as options.
-const MAX_VALUE_LENGTH: i64 = 1_000;
 
 pub(super) fn aggregate(
     connection: &Connection,
@@ -61,14 +20,12 @@ pub(super) fn aggregate(
 ) -> Result<AggregationResult, StorageError> {
     let workspace = workspaces::find(connection, filter.workspace)?.unwrap_or_default();
     let (from, to) = time_range(connection, workspace, filter)?;
-    let granularity = aggregation.granularity.map(|granularity| match granularity {
-        Granularity::Auto => Granularity::Seconds(automatic_length(from, to)),
-        other => other,
-    });
+    let buckets =
+        aggregation.granularity.map(|granularity| TimeBuckets::new(granularity, from, to));
     let mut query = Query::default();
     let mut columns = Vec::new();
-    if let Some(granularity) = granularity {
-        columns.push(bucket(filter, granularity));
+    if let Some(buckets) = buckets {
+        columns.push(bucket(filter, buckets));
     }
     for dimension in &aggregation.dimensions {
         columns.push(value(&mut query, "t", dimension).sql);
@@ -81,14 +38,14 @@ pub(super) fn aggregate(
         let keys: Vec<_> = (1..=keys).map(|key| key.to_string()).collect();
         query.push(&format!(" GROUP BY {}", keys.join(", ")));
     }
-    let order = order(aggregation, keys);
+    let order = order(aggregation);
     let limit = query.bind(i64::from(aggregation.limit));
     query.push(&format!(" ORDER BY {order} LIMIT {limit}"));
     let mut statement = connection.prepare(&query.sql)?;
     let mut found = statement.query(params_from_iter(query.parameters))?;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
-        let first = usize::from(granularity.is_some());
+        let first = usize::from(buckets.is_some());
         let bucket = if first == 1 { Some(Timestamp::from_seconds(row.get(0)?)) } else { None };
         let dimensions = aggregation.dimensions.iter().enumerate();
         let dimensions = dimensions.map(|(index, target)| dimension(row, first + index, target));
@@ -98,11 +55,7 @@ pub(super) fn aggregate(
             value: row.get(keys)?,
         });
     }
-    let granularity_seconds = match granularity {
-        Some(Granularity::Seconds(seconds)) => Some(seconds),
-        Some(Granularity::Week) => Some(7 * DAY),
-        Some(Granularity::Month | Granularity::Auto) | None => None,
-    };
+    let granularity_seconds = buckets.and_then(TimeBuckets::seconds);
     Ok(AggregationResult { rows, from, to, granularity_seconds })
 }
 
@@ -130,30 +83,16 @@ fn time_range(
     Ok((from, to.max(from)))
 }
 
-fn automatic_length(from: Timestamp, to: Timestamp) -> i64 {
-    let seconds = to.seconds() - from.seconds();
-    // The first and the last bucket may be incomplete.
-    let is_long_enough = |length: &&i64| seconds / **length + 2 <= MAX_BUCKETS;
-    let longest = LENGTHS[LENGTHS.len() - 1];
-    LENGTHS
-        .iter()
-        .find(is_long_enough)
-        .copied()
-        .unwrap_or(longest.max(seconds / (MAX_BUCKETS - 2) + 1))
-}
-
 /// Returns an expression for the start of the time bucket, in seconds.
-fn bucket(filter: &TelemetryFilter, granularity: Granularity) -> String {
+fn bucket(filter: &TelemetryFilter, buckets: TimeBuckets) -> String {
     let seconds = format!("(t.{} / 1000000000)", filter.entity.time());
-    match granularity {
-        Granularity::Seconds(length) => format!("{seconds} / {length} * {length}"),
+    match buckets {
+        TimeBuckets::Seconds(length) => format!("{seconds} / {length} * {length}"),
         // Day 0 was a Thursday.
-        Granularity::Week => {
+        TimeBuckets::Weeks => {
             format!("({seconds} + 3 * {DAY}) / (7 * {DAY}) * (7 * {DAY}) - 3 * {DAY}")
         }
-        Granularity::Month | Granularity::Auto => {
-            format!("unixepoch({seconds}, 'unixepoch', 'start of month')")
-        }
+        TimeBuckets::Months => format!("unixepoch({seconds}, 'unixepoch', 'start of month')"),
     }
 }
 
@@ -185,28 +124,12 @@ fn present(value: &ValueSql, target: &Target) -> String {
     }
 }
 
-/// Returns the ORDER BY clause. What the request leaves open is ordered by time, then by descending metric, then by dimensions.
-fn order(aggregation: &Aggregation, keys: usize) -> String {
-    let first = usize::from(aggregation.granularity.is_some());
-    let column = |order: AggregationOrder| match order {
-        AggregationOrder::Time => 1,
-        AggregationOrder::Metric => keys + 1,
-        AggregationOrder::Dimension(index) => first + index + 1,
-    };
-    let requested =
-        aggregation.order.iter().map(|(order, descending)| (column(*order), *descending));
-    let time = (first == 1).then_some((1, false));
-    let default =
-        time.into_iter().chain([(keys + 1, true)]).chain((1..=keys).map(|key| (key, false)));
-    let mut used = Vec::new();
-    let mut terms = Vec::new();
-    for (column, descending) in requested.chain(default) {
-        if !used.contains(&column) {
-            used.push(column);
-            terms.push(format!("{column}{}", if descending { " DESC" } else { "" }));
-        }
-    }
-    terms.join(", ")
+/// Returns the ORDER BY clause.
+fn order(aggregation: &Aggregation) -> String {
+    let terms = aggregation.order_by_columns().into_iter();
+    let terms = terms
+        .map(|(column, descending)| format!("{column}{}", if descending { " DESC" } else { "" }));
+    terms.collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the value of a dimension as JSON.

@@ -8,19 +8,9 @@ use crate::search::{
     Comparison, Condition, Entity, Expression, Field, Kind, Operand, Target, Test,
 };
 use crate::sqlite::event_filter::Query;
-use crate::storage::{COLUMN_ATTRIBUTES, TelemetryFilter, fold_case};
+use crate::storage::{COLUMN_ATTRIBUTES, TelemetryFilter, attribute_column, fold_case, table};
 
-/// Returns the table of an entity. Queries call it `t`.
-pub(super) fn table(entity: Entity) -> &'static str {
-    match entity {
-        Entity::Spans => "spans",
-        Entity::Traces => "traces",
-        Entity::Logs => "logs",
-        Entity::Evaluations => "span_evaluations",
-    }
-}
-
-/// Returns what follows FROM in a query for the rows that match a filter.
+/// Returns what follows FROM in a query for the rows that match a filter. Queries call the table `t`.
 ///
 /// SQLite knows nothing about how selective the indexes are, and prefers one that has the order of the listing. Where a condition
 /// selects much fewer rows, its index is named.
@@ -197,17 +187,7 @@ fn condition_in(query: &mut Query, table: &str, entity: Entity, test: &Test) -> 
 
 /// Returns a condition that follows from that of an attribute, if the attribute has a column, which may have an index.
 fn indexed_condition(query: &mut Query, table: &str, entity: Entity, test: &Test) -> String {
-    let Some(key) = &test.target.key else { return String::new() };
-    let has_column = |field: &&Field| {
-        let is_map_of =
-            |prefix: &str| (prefix == "resource_attributes") == (field.name == "service_name");
-        field.source == Some(key)
-            && matches!(field.kind, Kind::Text | Kind::Enum)
-            && is_map_of(test.target.field.name)
-    };
-    let column = entity.fields().iter().find(has_column).filter(|_| entity == Entity::Spans);
-    // The stored text of messages may differ from the received one.
-    let column = column.filter(|_| COLUMN_ATTRIBUTES.iter().all(|(attribute, _)| attribute != key));
+    let column = attribute_column(entity, &test.target);
     match (column, &test.condition) {
         (Some(column), Condition::Compare(Comparison::Eq, Operand::Text(text))) => {
             let text = query.bind(text.clone());

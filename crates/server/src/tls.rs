@@ -1,4 +1,4 @@
-//! TLS of the connections to the judge's endpoint.
+//! TLS of the connections that the server opens.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 /// Returns a configuration that trusts the certificates of the system (or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name), or
 /// those of Mozilla if the system has none.
-pub(super) fn configuration() -> Result<ClientConfig, rustls::Error> {
+pub(crate) fn configuration() -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let chosen = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);

@@ -3,6 +3,7 @@
 //! Slugs are ASCII, so that they need no encoding in URLs and file names. Other scripts are transliterated.
 
 use deunicode::deunicode_char;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// The maximum length of a slug in bytes. A name has at most 50 characters, but some characters have long transliterations.
@@ -12,7 +13,7 @@ const MAX_LENGTH: usize = 100;
 const FALLBACK: &str = "dataset";
 
 /// Converts a name to a slug: lower-case ASCII letters and digits, separated by single hyphens.
-pub(super) fn slug(name: &str) -> String {
+pub(crate) fn slug(name: &str) -> String {
     let mut slug = String::with_capacity(name.len());
     for character in name.chars() {
         if character.is_ascii() {
@@ -34,6 +35,14 @@ pub(super) fn slug(name: &str) -> String {
         slug if Uuid::try_parse(&slug).is_ok() => format!("{FALLBACK}-{slug}"),
         slug => slug,
     }
+}
+
+/// Returns what is stored instead of the slug of a deleted dataset, so that it is not used again. The slug itself would reveal the
+/// name.
+pub(crate) fn erased_slug(slug: &str) -> String {
+    let digest = Sha256::digest(slug);
+    let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("#{hexadecimal}")
 }
 
 fn append(slug: &mut String, character: char) {

@@ -1,4 +1,4 @@
-//! Compares the results of compiled expressions with an evaluation in memory.
+//! Compares the results of search expressions with an evaluation in memory.
 
 use std::cmp::Ordering;
 
@@ -8,8 +8,9 @@ use regex::Regex;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::check_property;
+use super::telemetry::SENDER;
 use crate::search::{self, Comparison, Condition, Entity, Expression, Kind, Operand, Target, Test};
-use crate::sqlite::SqliteStorage;
 use crate::storage::{
     NewSpan, Sender, TelemetryFilter, TelemetrySearch, TelemetryStore, TimeOrder, fold_case,
 };
@@ -332,63 +333,72 @@ fn expression(targets: Vec<Target>) -> impl Strategy<Value = Expression> {
     })
 }
 
-const SENDER: Sender = Sender { workspace: Uuid::nil(), user: Uuid::nil() };
+/// Runs the test. It needs a runtime with several threads.
+pub(crate) async fn check<S: TelemetryStore + TelemetrySearch, G>(
+    create: impl AsyncFn() -> Option<(S, G)>,
+) {
+    super::run!(create, searches_find_what_an_evaluation_in_memory_finds);
+}
 
-/// Stores spans, with ids that are their numbers, two in each trace.
-fn store(spans: &mut [NewSpan]) -> (tempfile::TempDir, SqliteStorage) {
-    let directory = tempfile::tempdir().unwrap();
-    let storage = SqliteStorage::open_in(directory.path());
+/// Stores spans in a new workspace, with ids that are their numbers, two in each trace. Returns the workspace.
+async fn store<S: TelemetryStore>(storage: &S, spans: &mut [NewSpan]) -> Uuid {
     for (index, span) in spans.iter_mut().enumerate() {
         span.trace_id = format!("{:032x}", index / 2);
         span.span_id = format!("{index:016x}");
     }
-    futures::executor::block_on(storage.insert_spans(SENDER, spans.to_vec())).unwrap();
-    (directory, storage)
+    let sender = Sender { workspace: Uuid::now_v7(), ..SENDER };
+    storage.insert_spans(sender, spans.to_vec()).await.unwrap();
+    sender.workspace
 }
 
 /// Returns the values of an id of the rows that match.
-fn found(
-    storage: &SqliteStorage,
+async fn found<S: TelemetrySearch>(
+    storage: &S,
+    workspace: Uuid,
     entity: Entity,
     expression: &Expression,
     id: &str,
 ) -> Vec<String> {
-    let mut filter = TelemetryFilter::new(SENDER.workspace, entity);
+    let mut filter = TelemetryFilter::new(workspace, entity);
     filter.expression = Some(expression.clone());
-    let page = storage.search_telemetry(filter, TimeOrder::NewestFirst, None, 100);
-    let page =
-        futures::executor::block_on(page).unwrap_or_else(|error| panic!("{expression}: {error:?}"));
+    let page = storage.search_telemetry(filter, TimeOrder::NewestFirst, None, 100).await;
+    let page = page.unwrap_or_else(|error| panic!("{expression}: {error:?}"));
     let rows: Vec<Value> = serde_json::from_slice(&page.rows).unwrap();
     let mut ids: Vec<_> = rows.iter().map(|row| row[id].as_str().unwrap().to_owned()).collect();
     ids.sort();
     ids
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    #[test]
-    fn searches_find_what_an_evaluation_in_memory_finds(
-        mut spans in proptest::collection::vec(span(), 8),
-        expressions in proptest::collection::vec(expression(all_targets()), 20),
-        of_traces in proptest::collection::vec(expression(attribute_targets()), 10),
-    ) {
-        let (_directory, storage) = store(&mut spans);
+async fn searches_find_what_an_evaluation_in_memory_finds<S: TelemetryStore + TelemetrySearch>(
+    storage: &S,
+) {
+    let values = (
+        proptest::collection::vec(span(), 8),
+        proptest::collection::vec(expression(all_targets()), 20),
+        proptest::collection::vec(expression(attribute_targets()), 10),
+    );
+    check_property(48, values, async |(mut spans, expressions, of_traces)| {
+        let workspace = store(storage, &mut spans).await;
         for expression in expressions {
             let text = expression.to_string();
             let parsed = search::parse(Entity::Spans, &text);
             prop_assert_eq!(parsed.as_ref(), Ok(&Some(expression.clone())), "{}", text);
-            let expected: Vec<_> = spans.iter().filter(|span| evaluate(span, &expression)).collect();
-            let expected: Vec<_> = expected.iter().map(|span| span.span_id.clone()).collect();
-            prop_assert_eq!(found(&storage, Entity::Spans, &expression, "span_id"), expected, "{}", text);
+            let expected = spans.iter().filter(|span| evaluate(span, &expression));
+            let expected: Vec<_> = expected.map(|span| span.span_id.clone()).collect();
+            let found = found(storage, workspace, Entity::Spans, &expression, "span_id").await;
+            prop_assert_eq!(found, expected, "{}", text);
         }
         for expression in of_traces {
             // The fields of traces have the same names as those of spans.
             let text = expression.to_string();
             let parsed = search::parse(Entity::Traces, &text).unwrap().unwrap();
-            let traces = spans.chunks(2).filter(|spans| evaluate_any(&spans.iter().collect::<Vec<_>>(), &expression));
-            let expected: Vec<_> = traces.map(|spans| spans[0].trace_id.clone()).collect();
-            prop_assert_eq!(found(&storage, Entity::Traces, &parsed, "trace_id"), expected, "{}", text);
+            let matches =
+                |spans: &&[NewSpan]| evaluate_any(&spans.iter().collect::<Vec<_>>(), &expression);
+            let expected = spans.chunks(2).filter(matches);
+            let expected: Vec<_> = expected.map(|spans| spans[0].trace_id.clone()).collect();
+            let found = found(storage, workspace, Entity::Traces, &parsed, "trace_id").await;
+            prop_assert_eq!(found, expected, "{}", text);
         }
-    }
+        Ok(())
+    });
 }

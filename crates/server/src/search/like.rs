@@ -2,7 +2,7 @@
 
 /// A pattern in which `%` stands for any text and `_` for any character, unless a backslash precedes them.
 #[derive(Debug)]
-pub(super) struct LikePattern {
+pub(crate) struct LikePattern {
     /// What is between the `%`.
     parts: Vec<Part>,
 }
@@ -16,7 +16,7 @@ struct Part {
 }
 
 impl LikePattern {
-    pub(super) fn new(pattern: &str) -> Self {
+    pub(crate) fn new(pattern: &str) -> Self {
         let mut parts = vec![Part::default()];
         let mut characters = pattern.chars();
         while let Some(character) = characters.next() {
@@ -41,7 +41,7 @@ impl LikePattern {
     }
 
     /// Returns whether the pattern matches the entire text.
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let [first, middle @ .., last] = &self.parts[..] else {
             return self.parts[0].prefix(text) == Some(text.len());
         };

@@ -2,9 +2,7 @@
 //!
 //! With them, a column is updated without reading the earlier spans, and its value does not depend on the order in which spans arrive.
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-
-use crate::storage::NewSpan;
+use super::NewSpan;
 
 /// The columns, or groups of them, that are taken from one span.
 #[derive(Clone, Copy)]
@@ -58,7 +56,8 @@ impl Rank {
 }
 
 /// The spans that the parts of a summary were taken from.
-pub(super) struct Origins([Rank; PARTS]);
+#[derive(Clone)]
+pub(crate) struct Origins([Rank; PARTS]);
 
 impl Default for Origins {
     fn default() -> Self {
@@ -67,6 +66,9 @@ impl Default for Origins {
 }
 
 impl Origins {
+    /// The number of bytes that are stored.
+    pub(crate) const BYTES: usize = PARTS * Rank::LENGTH;
+
     /// Returns whether a part is to be taken from a span, and remembers that it was.
     pub(super) fn take(&mut self, part: Part, span: &NewSpan) -> bool {
         let (rank, current) = (Rank::of(part, span), &mut self.0[part as usize]);
@@ -76,28 +78,21 @@ impl Origins {
         }
         precedes
     }
-}
 
-impl ToSql for Origins {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let bytes: Vec<u8> = self.0.iter().flat_map(|rank| rank.0).collect();
-        Ok(bytes.into())
+    /// Returns the bytes to store.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|rank| rank.0).collect()
     }
-}
 
-impl FromSql for Origins {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let bytes = value.as_blob()?;
-        if bytes.len() != PARTS * Rank::LENGTH {
-            return Err(FromSqlError::InvalidBlobSize {
-                expected_size: PARTS * Rank::LENGTH,
-                blob_size: bytes.len(),
-            });
+    /// Reads what [`to_bytes`](Self::to_bytes) returned. Returns `None` if the bytes have another length.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != Self::BYTES {
+            return None;
         }
         let mut origins = Self::default();
         for (rank, bytes) in origins.0.iter_mut().zip(bytes.chunks(Rank::LENGTH)) {
             rank.0.copy_from_slice(bytes);
         }
-        Ok(origins)
+        Some(origins)
     }
 }
