@@ -22,6 +22,9 @@ struct Properties {
     import: Option<u64>,
 }
 
+/// How long a task may take. Another server takes over the imports of one that was killed when their lease has ended, after 30 seconds.
+const TASK_TIMEOUT: Duration = Duration::from_secs(90);
+
 /// The payload of imported records.
 const IMPORTED_PAYLOAD: &str = r#"{"messages":[]}"#;
 
@@ -163,7 +166,7 @@ impl Worker {
         let tasks: Vec<_> = tasks.try_collect().await.expect("tasks are listed");
         for task in tasks {
             let waited = client.datasets().task(dataset, task.id).wait();
-            match waited.timeout(Duration::from_secs(30)).await {
+            match waited.timeout(TASK_TIMEOUT).await {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::TaskFailed => {
                     let task = error.task().expect("the error contains the task");
