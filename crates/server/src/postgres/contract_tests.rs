@@ -1,33 +1,11 @@
 //! Runs the tests that every storage must pass.
 
-use uuid::Uuid;
-
 use super::testing::{self, TestDatabase, count_rows, expire_leases};
 use super::{PostgresStorage, schema};
 use crate::storage::contract::{self, Upkeep};
-use crate::storage::{Counts, DiskState, Health, Pending};
+use crate::storage::{DiskState, Health};
 
 impl Upkeep for PostgresStorage {
-    fn secret(&self) -> Pending<Option<Vec<u8>>> {
-        Self::secret(self)
-    }
-
-    fn set_secret(&self, secret: Vec<u8>) -> Pending<Vec<u8>> {
-        Self::set_secret(self, secret)
-    }
-
-    fn reset(&self, workspace: Uuid) -> Pending<()> {
-        Self::reset(self, workspace)
-    }
-
-    fn counts(&self) -> Pending<Counts> {
-        Self::counts(self)
-    }
-
-    fn reclaim(&self) -> Pending<bool> {
-        Self::reclaim(self)
-    }
-
     async fn rows(&self, table: &'static str) -> i64 {
         count_rows(&self.database, table).await
     }
@@ -54,16 +32,19 @@ async fn files() {
     contract::files::check(create).await;
     contract::file_listing::check(create).await;
     contract::exports::check(create).await;
+    contract::exports::check_with_imports(create).await;
 }
 
 #[tokio::test]
 async fn counts() {
     contract::counts::check(create).await;
+    contract::counts::check_with_imports(create).await;
 }
 
 #[tokio::test]
 async fn reclaim() {
     contract::reclaim::check(create).await;
+    contract::reclaim::check_with_imports(create).await;
 }
 
 #[tokio::test]
@@ -83,6 +64,7 @@ async fn imports() {
         storage
     };
     contract::imports::check(create, restart).await;
+    contract::imported_records::check(create).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,33 +1,10 @@
 //! Runs the tests that every storage must pass.
 
-use tempfile::TempDir;
-use uuid::Uuid;
-
 use super::SqliteStorage;
 use crate::storage::contract::{self, Upkeep};
-use crate::storage::{Counts, Pending, Storage};
+use tempfile::TempDir;
 
 impl Upkeep for SqliteStorage {
-    fn secret(&self) -> Pending<Option<Vec<u8>>> {
-        Storage::secret(self)
-    }
-
-    fn set_secret(&self, secret: Vec<u8>) -> Pending<Vec<u8>> {
-        Storage::set_secret(self, secret)
-    }
-
-    fn reset(&self, workspace: Uuid) -> Pending<()> {
-        Storage::reset(self, workspace)
-    }
-
-    fn counts(&self) -> Pending<Counts> {
-        Storage::counts(self)
-    }
-
-    fn reclaim(&self) -> Pending<bool> {
-        Storage::reclaim(self)
-    }
-
     async fn rows(&self, table: &'static str) -> i64 {
         let count = self.read(move |connection| {
             let sql = format!("SELECT count(*) FROM {table}");
