@@ -89,7 +89,7 @@ options! {
         /// affect the server's behaviour.
         pub test_routes: bool = true,
         /// Whether `/docs` is served, a page for reading and trying the API. It requires the Cargo feature `explorer`; without
-        /// it, `/docs` is an unknown route whatever this option is. Default: `true`.
+        /// it, `/docs` is an unknown route in any case. Default: `true`.
         pub explorer: bool = true,
     }
 }

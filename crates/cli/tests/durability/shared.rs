@@ -22,7 +22,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Creates the database, or returns `None` and says so if there is no PostgreSQL server for tests.
+    /// Creates the database, or prints that the test is skipped and returns `None` if there is no server for tests.
     pub async fn create() -> Option<Self> {
         let Ok(server) = std::env::var(VARIABLE) else {
             println!("skipped: {VARIABLE} is not set");

@@ -114,7 +114,7 @@ impl CampaignQueue {
     }
 }
 
-/// Wakes a worker now and then, in case another server has stopped.
+/// Wakes a worker at intervals, in case another server has stopped.
 async fn poll(wake: Arc<Notify>) {
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;

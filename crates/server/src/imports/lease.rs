@@ -63,7 +63,7 @@ mod tests {
 
     const LEASE: Duration = Duration::from_millis(30);
 
-    /// Runs work that ends after `renewals` renewals. The renewal with the number `lost` loses the claim; others fail now and then.
+    /// Runs work that ends after `renewals` renewals. The renewal with the number `lost` loses the claim; others fail at intervals.
     async fn run(lease: Option<Duration>, renewals: u32, lost: u32) -> (Option<u32>, u32) {
         let count = Cell::new(0);
         let renewal = || -> Pending<()> {

@@ -189,7 +189,7 @@ impl Shared {
     }
 }
 
-/// Wakes a worker now and then. If it finds an import, it wakes the next one.
+/// Wakes a worker at intervals. If it finds an import, it wakes the next one.
 async fn poll(wake: &Notify) {
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;

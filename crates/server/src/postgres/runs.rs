@@ -23,8 +23,8 @@ pub(super) struct Added {
     pub(super) at: Timestamp,
 }
 
-/// Returns for each dataset the last visible run if it has capacity for so many more records, or a new one. The datasets must be
-/// locked.
+/// Returns for each dataset the last visible run if it has capacity for the given number of further records, or a new one. The datasets
+/// must be locked.
 pub(super) async fn open(
     transaction: &Transaction<'_>,
     more: &BTreeMap<i64, u64>,

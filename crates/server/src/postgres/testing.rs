@@ -20,7 +20,7 @@ pub(super) struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Creates a database without a schema, or returns `None` and says so if there is no server for tests.
+    /// Creates a database without a schema, or prints that the test is skipped and returns `None` if there is no server for tests.
     pub(super) async fn empty() -> Option<Self> {
         Self::create("").await
     }
@@ -76,7 +76,8 @@ impl TestDatabase {
     }
 }
 
-/// Opens several storages in a new database, each as another server, or returns `None` and says so if there is no server for tests.
+/// Opens several storages in a new database, each as another server, or prints that the test is skipped and returns `None` if there is
+/// no server for tests.
 pub(super) async fn servers<const N: usize>() -> Option<[PostgresStorage; N]> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();
@@ -100,7 +101,7 @@ pub(super) async fn count_rows(database: &Database, table: &str) -> i64 {
     transaction.query_typed_one(&sql, &[]).await.unwrap().get(0)
 }
 
-/// Opens a storage in a new database, or returns `None` and says so if there is no server for tests.
+/// Opens a storage in a new database, or prints that the test is skipped and returns `None` if there is no server for tests.
 pub(super) async fn storage() -> Option<PostgresStorage> {
     let test = TestDatabase::empty().await?;
     super::schema::migrate(&test.database).await.unwrap();

@@ -56,7 +56,7 @@ struct Stored {
     uploads: BTreeMap<String, BTreeMap<usize, Bytes>>,
     next_tag: u64,
     faults: VecDeque<(Method, Fault)>,
-    /// The number of requests of which one gets a 503.
+    /// One of this number of requests gets a 503.
     unavailable_each: Option<usize>,
     requests: Vec<String>,
 }

@@ -54,7 +54,7 @@ pub(crate) enum LocationError {
         "the URL of the object store must not have a port; set the endpoint in the environment, as in `AWS_ENDPOINT_URL`"
     )]
     Port,
-    /// The prefix is no path of an object.
+    /// The prefix is not a valid path of an object.
     #[error("the prefix of the object store must not contain empty segments or control characters")]
     Prefix,
     /// The directory is not absolute, or on another host.

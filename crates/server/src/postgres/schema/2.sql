@@ -1,6 +1,6 @@
 -- Conversations, events, judges and campaigns.
 --
--- Text is compared and sorted by code point, whatever the collation of the database is. Text of any length is indexed by its first 200
+-- Text is compared and sorted by code point, with any collation of the database. Text of any length is indexed by its first 200
 -- characters, because an entry of an index is limited to 2,700 bytes.
 
 CREATE TABLE conversations (

@@ -1,6 +1,6 @@
 -- Telemetry. Times are nanoseconds since the Unix epoch; `arrived_at` is in microseconds.
 --
--- Text is compared and sorted by code point, whatever the collation of the database is. Text of any length is indexed by its first 200
+-- Text is compared and sorted by code point, with any collation of the database. Text of any length is indexed by its first 200
 -- characters, because an entry of an index is limited to 2,700 bytes. Indexes that listings use end with the id, which orders what has
 -- the same time.
 
